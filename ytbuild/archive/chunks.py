@@ -1,0 +1,133 @@
+"""Where the archive is cut, so that an edit changes one gzip member and the rest can be reused.
+
+Within a target a chunk ends after a member whose name's hash says so, or before it would pass 4 MiB; a member above
+4 MiB is cut into pieces, each keyed by its own content. Names and sizes alone decide, so the cuts are known before
+anything is read. `wrappers` is always one chunk, the last, with the end-of-archive marker in it: an archive that
+was cut at any chunk's end has no wrapper and cannot start a leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
+
+from ytbuild.archive import tar
+from ytbuild.graph.target import Member, TargetInputs, encode_member
+from ytbuild.sources.fingerprints import PIECE_SIZE
+
+MEAN_CHUNK = 1 << 20
+MAX_CHUNK = 4 << 20
+MEAN_SEGMENT = 4 << 20
+MAX_SEGMENT = 16 << 20
+
+WRAPPERS = "wrappers"
+
+_SCHEMA = b"ytbuild chunk 1"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of whole members, or one piece of a large one.
+
+    `piece` is the piece's number, or None. `key` decides the chunk's compressed bytes for one compressor, `size`
+    counts its bytes of tar, `ends_segment` tells whether an upload may cut here, `last` whether the
+    end-of-archive marker belongs to it.
+    """
+
+    target: str
+    members: tuple[Member, ...]
+    piece: int | None
+    key: bytes
+    size: int
+    ends_segment: bool
+    last: bool
+
+
+def cut(targets: Sequence[TargetInputs], compressor: bytes) -> list[Chunk]:
+    """Return the chunks of an archive.
+
+    `targets` are in the archive's order with `wrappers` last; `compressor` identifies the compressor's output.
+    """
+    found: list[Chunk] = []
+    segment = 0
+    for inputs in targets:
+        last = inputs.name == WRAPPERS
+        for members, piece, size in _runs(inputs, one=last):
+            if last:
+                size += len(tar.END_OF_ARCHIVE)
+            segment += size
+            end = last or segment >= MAX_SEGMENT or _ends_segment(members, piece, size)
+            key = _key(members, piece, last, compressor)
+            found.append(Chunk(inputs.name, members, piece, key, size, end, last))
+            if end:
+                segment = 0
+    return found
+
+
+def _runs(inputs: TargetInputs, one: bool) -> Iterator[tuple[tuple[Member, ...], int | None, int]]:
+    """Give (members, piece, bytes of tar) for each chunk of a target."""
+    if one:
+        size = sum(_member_size(member) for member in inputs.members)
+        yield inputs.members, None, size
+        return
+    run: list[Member] = []
+    run_size = 0
+    for member in inputs.members:
+        size = _member_size(member)
+        large = member.size > PIECE_SIZE
+        if run and (large or run_size + size > MAX_CHUNK):
+            yield tuple(run), None, run_size
+            run, run_size = [], 0
+        if large:
+            yield from _pieces(member)
+            continue
+        run.append(member)
+        run_size += size
+        if _cuts(member, size, MEAN_CHUNK):
+            yield tuple(run), None, run_size
+            run, run_size = [], 0
+    if run:
+        yield tuple(run), None, run_size
+
+
+def _pieces(member: Member) -> Iterator[tuple[tuple[Member, ...], int, int]]:
+    count = len(member.digest) // 16 - 1
+    for piece in range(count):
+        size = min(PIECE_SIZE, member.size - piece * PIECE_SIZE)
+        if piece == 0:
+            size += len(tar.header(member.arcname, member.size, member.executable))
+        if piece == count - 1:
+            size += len(tar.padding(member.size))
+        yield (member,), piece, size
+
+
+def _member_size(member: Member) -> int:
+    if member.arcname.isascii() and len(member.arcname) <= 100 and len(member.link) <= 100:
+        return tar.BLOCK + tar.padded(member.size)
+    return len(tar.header(member.arcname, member.size, member.executable, member.link)) + tar.padded(member.size)
+
+
+def _cuts(member: Member, size: int, mean: int) -> bool:
+    return xxh3_64_intdigest(member.arcname.encode()) * mean < size << 64
+
+
+def _ends_segment(members: tuple[Member, ...], piece: int | None, size: int) -> bool:
+    if piece is not None:
+        return True
+    return bool(members) and _cuts(members[-1], _member_size(members[-1]), MEAN_SEGMENT)
+
+
+def _key(members: tuple[Member, ...], piece: int | None, last: bool, compressor: bytes) -> bytes:
+    parts = [_SCHEMA, compressor, b"last" if last else b"", b"" if piece is None else b"%d" % piece]
+    if piece is None:
+        parts += map(encode_member, members)
+    else:
+        member = members[0]
+        parts.append(member.digest[16 * (piece + 1) : 16 * (piece + 2)])
+        if piece == 0:
+            parts.append(tar.header(member.arcname, member.size, member.executable))
+        if piece == len(member.digest) // 16 - 2:
+            parts.append(b"%d" % len(tar.padding(member.size)))
+    return xxh3_128_digest(b"".join(b"%d:%s" % (len(part), part) for part in parts))

@@ -1,0 +1,173 @@
+"""The verb `build`: bring `.build` up to date with the pipeline's sources."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ytbuild import cachefile
+from ytbuild.errors import StoreError
+from ytbuild.graph.plan import Plan, Workspace
+from ytbuild.graph.target import Target
+from ytbuild.store.local import LocalStore, StoredArchive
+
+ReportProgress = Callable[[int, int], None]
+"""Called with the bytes done so far and the bytes to do."""
+
+
+@dataclass(frozen=True)
+class BuiltTarget:
+    """One target of a build; `built` is False when every byte of it came from an older archive."""
+
+    name: str
+    key: str
+    files: int
+    size: int
+    built: bool
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build did.
+
+    `size` counts the bytes of the archive file, `seconds` is the time that everything took, `compressed` and
+    `reused` count chunks.
+    """
+
+    key: str
+    archive: str
+    size: int
+    targets: tuple[BuiltTarget, ...]
+    compressed: int
+    reused: int
+    seconds: float
+    warnings: tuple[str, ...]
+
+    @property
+    def files(self) -> int:
+        """The number of members of the archive."""
+        return sum(target.files for target in self.targets)
+
+    @property
+    def built(self) -> tuple[BuiltTarget, ...]:
+        """The targets that were not cached."""
+        return tuple(target for target in self.targets if target.built)
+
+
+def _silent(done: int, total: int) -> None:
+    pass
+
+
+def build(
+    workspace: Workspace, stages: tuple[str, ...] | None = None, progress: ReportProgress = _silent
+) -> BuildResult:
+    """Build a pipeline's archive, or find that it is there already.
+
+    Raises a `UsageError` before anything is written when the pipeline is wrong, `ChangedWhileBuildingError` when a
+    source does not stay still, and `StoreError` when `.build` cannot be written; the last good archive stays.
+    """
+    started = time.perf_counter()
+    plan = workspace.plan(stages)
+    store = LocalStore(workspace.build_dir, workspace.index)
+    store.prepare()
+    found = store.find(plan.key)
+    if found is not None:
+        built: frozenset[str] = frozenset()
+        compressed = reused = 0
+        _finish(workspace, store, plan, wrote=False)
+    else:
+        found, built, compressed, reused = _make(workspace, store, plan, progress)
+        _finish(workspace, store, plan, wrote=True)
+    return BuildResult(
+        key=plan.key,
+        archive=found.path,
+        size=found.summary.size,
+        targets=tuple(_result(target, built) for target in plan.targets),
+        compressed=compressed,
+        reused=reused,
+        seconds=time.perf_counter() - started,
+        warnings=plan.warnings,
+    )
+
+
+def _make(
+    workspace: Workspace, store: LocalStore, plan: Plan, progress: ReportProgress
+) -> tuple[StoredArchive, frozenset[str], int, int]:
+    # Imported here: an unchanged build, the most frequent one, packs nothing.
+    from ytbuild.archive import manifest
+    from ytbuild.archive.chunks import cut
+    from ytbuild.archive.compress import identity
+    from ytbuild.archive.pack import pack
+
+    inputs = [target.load() for target in plan.targets]
+    chunks = cut(inputs, identity())
+    total = sum(chunk.size for chunk in chunks)
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, total)
+
+    with store.chunk_reader() as reader, store.writing(plan.key) as file:
+        packed = pack(chunks, file, reader.read, workspace.index.recent, advance)
+    summary = manifest.Summary(
+        key=plan.key,
+        size=packed.size,
+        hash=packed.hash,
+        tar_size=total,
+        chunks=packed.chunks,
+        targets=tuple(
+            manifest.StoredTarget(target.name, target.key.hex(), target.files, target.size) for target in plan.targets
+        ),
+    )
+    store.publish(plan.key, manifest.encode(summary, inputs))
+    return (
+        StoredArchive(store.archive_path(plan.key), summary),
+        packed.built,
+        packed.compressed,
+        packed.reused,
+    )
+
+
+def _finish(workspace: Workspace, store: LocalStore, plan: Plan, wrote: bool) -> None:
+    store.use(plan.key)
+    if wrote:
+        store.trim(plan.key)
+    # The archive is complete; caches that cannot be written only cost time.
+    try:
+        workspace.save()
+    except StoreError:
+        return
+
+
+def _result(target: Target, built: frozenset[str]) -> BuiltTarget:
+    return BuiltTarget(target.name, target.key.hex(), target.files, target.size, target.name in built)
+
+
+def extract(result: BuildResult, workspace: Workspace, store: LocalStore) -> str:
+    """Extract the archive anew into `.build/source` and return that folder.
+
+    Raises `ArchiveError` when the archive is not what its manifest says, `StoreError` when there is no room.
+    """
+    import shutil
+
+    from ytbuild.archive.extract import extract_archive
+
+    destination = os.path.join(workspace.build_dir, "source")
+    fresh = cachefile.temporary_name(workspace.build_dir)
+    found = store.find(result.key)
+    assert found is not None
+    try:
+        with cachefile.translated(fresh):
+            extract_archive(found.path, found.summary, fresh)
+            old = cachefile.temporary_name(workspace.build_dir)
+            if os.path.lexists(destination):
+                os.rename(destination, old)
+                shutil.rmtree(old, ignore_errors=True)
+            os.rename(fresh, destination)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return destination

@@ -1,0 +1,77 @@
+"""`ytbuild build`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ytbuild.build import BuildResult, build, extract
+from ytbuild.cli.main import Options, common_options
+from ytbuild.text import plural, quote, seconds, size
+
+_NAME_WIDTH = 28
+
+
+@click.command("build")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--extract", "wants_source", is_flag=True, help="Also extract the archive into .build/source.")
+@common_options
+@click.pass_obj
+def command(options: Options, as_json: bool, wants_source: bool) -> None:
+    """Bring .build up to date with the pipeline's sources.
+
+    Prints a line for each target that was built, and a summary; with nothing to do, only the summary.
+    """
+    workspace = options.workspace()
+    reporter = options.reporter
+    result = build(workspace, progress=lambda done, total: reporter.bar("packing", done, total))
+    reporter.clear()
+    for warning in result.warnings:
+        reporter.warning(warning)
+    if wants_source:
+        from ytbuild.store.local import LocalStore
+
+        extract(result, workspace, LocalStore(workspace.build_dir, workspace.index))
+    if as_json:
+        click.echo(json.dumps(as_data(result), indent=2))
+        return
+    for target in result.built:
+        name = f"{quote(target.name):<{_NAME_WIDTH}}"
+        reporter.line(f"built {name} {target.key[:8]}  {plural(target.files, 'file')}, {size(target.size)}")
+    reporter.line(summary(result))
+
+
+def summary(result: BuildResult) -> str:
+    """Return the one line that says what a build did."""
+    built = len(result.built)
+    cached = len(result.targets) - built
+    return (
+        f"{plural(len(result.targets), 'target')}: {built} built, {cached} cached; "
+        f"archive {result.key[:8]}, {plural(result.files, 'file')}, {size(result.size)}, "
+        f"in {seconds(result.seconds)}"
+    )
+
+
+def as_data(result: BuildResult) -> dict[str, object]:
+    """Return a build's result as plain values for JSON."""
+    return {
+        "format_version": "1.0",
+        "key": result.key,
+        "archive": result.archive,
+        "size": result.size,
+        "files": result.files,
+        "seconds": round(result.seconds, 4),
+        "chunks": {"compressed": result.compressed, "reused": result.reused},
+        "targets": [
+            {
+                "name": target.name,
+                "key": target.key,
+                "files": target.files,
+                "size": target.size,
+                "state": "built" if target.built else "cached",
+            }
+            for target in result.targets
+        ],
+        "warnings": list(result.warnings),
+    }

@@ -1,0 +1,163 @@
+"""The `ytbuild` command: global options, lazily loaded commands, and what errors end in."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ytbuild import __version__
+from ytbuild.cli.reporter import Reporter
+from ytbuild.errors import YtbuildError, closest
+
+if TYPE_CHECKING:
+    from ytbuild.graph.plan import Workspace
+
+_COMMANDS = {
+    "build": "bring .build up to date with the sources",
+    "diff": "show what a build would change",
+    "init": "make a pipeline that builds and runs",
+    "ls": "list what is in the archive, or what was left out",
+    "run": "build, then run the pipeline's stages",
+}
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass
+class Options:
+    """The options that every command takes, before or after its name."""
+
+    directory: str = "."
+    config: str | None = None
+    overrides: tuple[str, ...] = ()
+    reporter: Reporter = field(default_factory=Reporter)
+
+    def workspace(self) -> Workspace:
+        """Open the pipeline."""
+        from ytbuild.graph.plan import Workspace
+
+        return Workspace(self.directory, self.config, self.overrides)
+
+
+def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    options = context.ensure_object(Options)
+    if parameter.name == "directory" and value is not None:
+        options.directory = value
+    elif parameter.name == "config_path" and value is not None:
+        options.config = value
+    elif parameter.name == "override":
+        options.overrides += value
+    elif parameter.name == "quiet":
+        options.reporter.quiet |= value
+    elif parameter.name == "verbose":
+        options.reporter.verbose |= value
+    elif parameter.name == "no_progress":
+        options.reporter.progress &= not value
+
+
+def common_options(command: Command) -> Command:
+    """Add the options that every command takes."""
+    for option in (
+        click.option("--no-progress", is_flag=True, help="Show no progress bar."),
+        click.option("-v", "--verbose", is_flag=True, help="Say more."),
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors."),
+        click.option(
+            "-o",
+            "--override",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Override a key of the configuration.",
+        ),
+        click.option("--config", "config_path", metavar="PATH", help="The pipeline's configuration file."),
+        click.option("-C", "directory", metavar="DIR", help="The pipeline's folder (default: this one)."),
+    ):
+        command = _with_callback(option, command)
+    return command
+
+
+def _with_callback(option: Callable[[Command], Command], command: Command) -> Command:
+    decorated = option(command)
+    parameters = decorated.params if isinstance(decorated, click.Command) else decorated.__click_params__  # type: ignore[attr-defined]
+    parameters[-1].callback = _store
+    parameters[-1].expose_value = False
+    return decorated
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module and return the command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"ytbuild.cli.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; an unknown one is an error that names the closest."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            hint = closest(args[0], _COMMANDS) or f"the commands are {', '.join(sorted(_COMMANDS))}"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@common_options
+@click.version_option(__version__, prog_name="ytbuild")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Build, diff and run the code of YTsaurus pipelines."""
+    context.ensure_object(Options)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 it failed, 2 wrong usage or configuration, 130 interrupted."""
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    options = Options()
+    try:
+        code = cli.main(arguments, prog_name="ytbuild", standalone_mode=False, obj=options)
+        sys.stdout.flush()
+        return int(code or 0)
+    except YtbuildError as error:
+        options.reporter.error(error)
+        return error.exit_code
+    except click.ClickException as error:
+        options.reporter.clear()
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        options.reporter.clear()
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever reads the output has seen enough; without this the interpreter complains when it flushes.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception:
+        options.reporter.clear()
+        click.echo("this is a bug in ytbuild, please report it with the lines below", err=True)
+        raise

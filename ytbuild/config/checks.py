@@ -1,0 +1,61 @@
+"""Checks that every configuration section shares: known keys, and values of the kind they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from ytbuild.config.documents import place
+from ytbuild.errors import ConfigError, UnknownKeyError, closest
+
+
+@dataclass(frozen=True)
+class Section:
+    """A mapping inside a YAML file, and where it stands; every complaint names file, line and key."""
+
+    path: str
+    shown: str
+    keys: tuple[str, ...]
+    values: dict[str, Any]
+
+    def error(self, key: str, problem: str, hint: str) -> ConfigError:
+        """Return the error for one key of this section."""
+        where = place(self.path, self.shown, (*self.keys, key))
+        return ConfigError(f"{where}: {'.'.join((*self.keys, key))} {problem}", hint)
+
+    def check_known(self, known: Collection[str]) -> None:
+        """Raise `UnknownKeyError` for the first key that is not in `known`."""
+        for key in self.values:
+            if key not in known:
+                where = place(self.path, self.shown, (*self.keys, key))
+                hint = closest(str(key), known) or f"the keys of {'.'.join(self.keys)} are {', '.join(sorted(known))}"
+                raise UnknownKeyError(f"{where}: unknown key {'.'.join((*self.keys, str(key)))}", hint)
+
+    def section(self, key: str) -> Section:
+        """Return the mapping under `key`, empty when it is absent; raises `ConfigError` when it is no mapping."""
+        value = self.values.get(key)
+        if value is None:
+            value = {}
+        if not isinstance(value, dict):
+            raise self.error(key, "is not a mapping", "write `key: value` lines below it")
+        return Section(self.path, self.shown, (*self.keys, key), {str(name): item for name, item in value.items()})
+
+    def text(self, key: str) -> str | None:
+        """Return the text under `key`, None when it is absent; raises `ConfigError` for anything else."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(key, f"is {value!r}, not a text", "give one text")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts; a single text counts as a list of one, blanks are dropped."""
+        value = self.values.get(key)
+        if value is None:
+            return ()
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise self.error(key, f"is {value!r}, not a list of texts", "for example [first, second]")
+        return tuple(item.strip() for item in items if item.strip())

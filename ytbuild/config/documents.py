@@ -1,0 +1,170 @@
+"""YAML files as plain values, resolved by OmegaConf, and remembered by their content.
+
+Importing OmegaConf takes longer than scanning 10,000 files, so what a file resolved to is kept in
+`.build/fingerprints.config`, keyed by its bytes, the overrides, and (when it reads the environment) by all of it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from xxhash import xxh3_128_digest
+
+from ytbuild import cachefile
+from ytbuild.cachefile import dumps
+from ytbuild.errors import ConfigError
+from ytbuild.text import quote
+
+_SCHEMA = "config-1"
+_FILE_NAME = "fingerprints.config"
+_ENVIRONMENT_RESOLVER = b"oc.env"
+
+
+class Documents:
+    """Reads YAML files; `build_dir` is where the resolved values are remembered."""
+
+    def __init__(self, build_dir: str) -> None:
+        self._path = os.path.join(build_dir, _FILE_NAME)
+        stored = cachefile.load(self._path, _SCHEMA)
+        self._known: dict[bytes, Any] = stored if isinstance(stored, dict) else {}
+        self._used: dict[bytes, Any] = {}
+
+    def mapping(self, path: str, shown: str, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Return the mapping in a YAML file, interpolations resolved, `overrides` (`a.b=1`) applied.
+
+        Raises `ConfigError` when the file is missing, is not YAML, is no mapping or does not resolve.
+        """
+        data = read(path, shown)
+        key = _key(data, overrides)
+        if key not in self._used:
+            self._used[key] = self._known.get(key) or _resolve(data, shown, overrides)
+        found = self._used[key]
+        assert isinstance(found, dict)
+        return found
+
+    def constant(self, data: bytes) -> dict[str, Any]:
+        """Return the mapping in YAML text that ytbuild itself ships."""
+        key = xxh3_128_digest(b"constant" + data)
+        if key not in self._used:
+            found = self._known.get(key)
+            if found is None:
+                import yaml
+
+                found = yaml.safe_load(data)
+            self._used[key] = found
+        found = self._used[key]
+        assert isinstance(found, dict)
+        return found
+
+    def save(self) -> None:
+        """Remember what was read; raises `StoreError` when the file cannot be written."""
+        if self._used.keys() - self._known.keys():
+            cachefile.save(self._path, _SCHEMA, self._used)
+            self._known = dict(self._used)
+
+
+def read(path: str, shown: str) -> bytes:
+    """Return the content of a configuration file; raises `ConfigError` when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{quote(shown)} does not exist",
+            "create it, or run `ytbuild init DIR` to see a pipeline that works",
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {quote(shown)}: {error.strerror}", "check the path") from error
+
+
+def line_of(path: str, keys: tuple[str, ...]) -> int | None:
+    """Return the line (from 1) in which the key at the end of `keys` stands, for an error message."""
+    import yaml
+
+    try:
+        with open(path, "rb") as file:
+            node = yaml.compose(file, Loader=yaml.SafeLoader)
+    except (OSError, yaml.YAMLError):
+        return None
+    line = None
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            return line
+        for name, value in node.value:
+            if name.value == key:
+                line, node = name.start_mark.line + 1, value
+                break
+        else:
+            return line
+    return line
+
+
+def place(path: str, shown: str, keys: tuple[str, ...]) -> str:
+    """Return `configs/config.yaml:7`, or the file's name alone where the line is not known."""
+    line = line_of(path, keys)
+    return f"{quote(shown)}:{line}" if line else quote(shown)
+
+
+def _key(data: bytes, overrides: tuple[str, ...]) -> bytes:
+    texts = [override.encode("utf-8", "surrogateescape") for override in overrides]
+    environment: dict[bytes, bytes] = {}
+    if any(_ENVIRONMENT_RESOLVER in text for text in (data, *texts)):
+        environment = dict(sorted(os.environb.items()))
+    return xxh3_128_digest(dumps((data, texts, environment)))
+
+
+def _resolve(data: bytes, shown: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    config = load_omegaconf(data, shown, overrides)
+    try:
+        found = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            f"{quote(shown)}: {_first_line(error)}", "give the value, or correct the interpolation"
+        ) from error
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
+def load_omegaconf(data: bytes, shown: str, overrides: tuple[str, ...] = ()) -> Any:
+    """Return YAML text as an OmegaConf `DictConfig`; raises `ConfigError` when it is none."""
+    import io
+
+    import yaml
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        config = OmegaConf.load(io.StringIO(data.decode("utf-8")))
+    except UnicodeDecodeError:
+        raise ConfigError(f"{quote(shown)}: not UTF-8 text", "save the file as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ConfigError(f"{quote(shown)}{where}: {error.problem}", "correct the YAML there") from error
+    except (yaml.YAMLError, OSError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{quote(shown)}: {_first_line(error)}", "correct the YAML") from error
+    if not isinstance(config, DictConfig):
+        raise ConfigError(f"{quote(shown)} is not a mapping", "its top level must be `key: value` lines")
+    for override in overrides:
+        config = _overridden(config, override)
+    return config
+
+
+def _overridden(config: Any, override: str) -> Any:
+    from omegaconf import OmegaConf
+
+    key, separator, _ = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"-o {override}: not KEY=VALUE", "for example -o pipeline.mode=prod")
+    try:
+        return OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
+    except Exception as error:
+        raise ConfigError(f"-o {override}: {_first_line(error)}", "check the key and the value") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,167 @@
+"""`stages/<name>/config.yaml` as a typed, validated value: a stage's operations and their scripts."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from ytbuild.config.checks import Section
+from ytbuild.config.documents import Documents
+
+_COMMON_KEYS = frozenset(
+    {
+        "kind",
+        "input_table",
+        "output_table",
+        "resources",
+        "max_failed_job_count",
+        "env",
+        "secrets",
+        "file_paths",
+        "checkpoint",
+        "tokenizer_artifact",
+        "operation_description",
+        "environment_public_keys",
+        "use_plain_environment_for_secrets",
+        "max_row_weight",
+        "secure_vault",
+    }
+)
+_RESOURCE_KEYS = frozenset(
+    {
+        "pool",
+        "pool_tree",
+        "docker_image",
+        "memory_limit_gb",
+        "cpu_limit",
+        "gpu_limit",
+        "job_count",
+        "user_slots",
+    }
+)
+_SCRIPT_KEYS = ("script", "mapper_script", "reducer_script")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One block under `client.operations`.
+
+    `kind` is None for a block that only the stage's own code reads. `settings` is the block as written, and
+    `section` says where it stands.
+    """
+
+    name: str
+    kind: str | None
+    settings: dict[str, Any]
+    section: Section = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """What ytbuild reads of a stage; `directory` is absolute."""
+
+    name: str
+    directory: str
+    config_path: str
+    shown: str
+    operations: tuple[Operation, ...]
+    legacy_scripts: dict[str, str]
+
+    @property
+    def source_dir(self) -> str:
+        """The folder of the stage's job code; it may not exist."""
+        return os.path.join(self.directory, "src")
+
+
+@dataclass(frozen=True)
+class OperationKeys:
+    """What rules say of operation blocks: the keys of each kind, and those that go on to the cluster's spec."""
+
+    own: dict[str, frozenset[str]]
+    passed_on: frozenset[str]
+
+    def known(self, kind: str | None) -> frozenset[str]:
+        """Return the keys that a block of this kind may have; of any kind when it is None."""
+        kinds = self.own if kind is None else (kind,)
+        own = frozenset().union(*(self.own[name] for name in kinds))
+        return own | _COMMON_KEYS | _RESOURCE_KEYS | self.passed_on
+
+
+def load(root: str, name: str, documents: Documents, keys: OperationKeys) -> StageConfig:
+    """Read and check the configuration of one stage; raises `ConfigError` for whatever is wrong."""
+    directory = os.path.join(root, "stages", name)
+    path = os.path.join(directory, "config.yaml")
+    shown = f"stages/{name}/config.yaml"
+    top = Section(path, shown, (), documents.mapping(path, shown))
+    job, client = top.section("job"), top.section("client")
+    blocks = client.section("operations")
+    return StageConfig(
+        name=name,
+        directory=directory,
+        config_path=path,
+        shown=shown,
+        operations=tuple(_operation(blocks, key, keys) for key in blocks.values),
+        legacy_scripts=_legacy_scripts(job),
+    )
+
+
+def _legacy_scripts(job: Section) -> dict[str, str]:
+    """Return the scripts named in `job.map_reduce_command` and `job.reduce_command`, by leg."""
+    found: dict[str, str | None] = {}
+    if isinstance(job.values.get("map_reduce_command"), dict):
+        command = job.section("map_reduce_command")
+        found["map_reduce_mapper"] = command.text("mapper_script")
+        found["map_reduce_reducer"] = command.text("reducer_script")
+    if isinstance(job.values.get("reduce_command"), dict):
+        found["reduce"] = job.section("reduce_command").text("reducer_script")
+    return {leg: script for leg, script in found.items() if script is not None}
+
+
+def _operation(blocks: Section, name: str, keys: OperationKeys) -> Operation:
+    block = blocks.section(name)
+    kind = block.text("kind")
+    if kind is None:
+        kind = name if name in keys.own else None
+    elif kind not in keys.own:
+        raise block.error("kind", f"is {kind!r}", f"it is one of {', '.join(sorted(keys.own))}")
+    block.check_known(keys.known(kind))
+    resources = block.section("resources")
+    resources.check_known(_RESOURCE_KEYS)
+    if block.values.get("use_plain_environment_for_secrets"):
+        raise block.error(
+            "use_plain_environment_for_secrets",
+            "is not supported: it would show secrets to everybody who sees the operation",
+            "name them under `secrets:`; jobs find them under their plain names all the same",
+        )
+    for section in (block, resources):
+        _check_numbers(section)
+    for key in _SCRIPT_KEYS:
+        block.text(key)
+    block.texts("secrets")
+    block.section("env")
+    return Operation(name, kind, block.values, block)
+
+
+def _check_numbers(section: Section) -> None:
+    for key in ("memory_limit_gb", "job_count", "map_job_count", "max_failed_job_count", "user_slots"):
+        value = section.values.get(key)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise section.error(key, f"is {value!r}", "it is a whole number above zero")
+    gpus = section.values.get("gpu_limit")
+    if gpus is not None and (isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0):
+        raise section.error("gpu_limit", f"is {gpus!r}", "it is a whole number, zero or more")
+    cpus = section.values.get("cpu_limit")
+    if cpus is None:
+        return
+    if isinstance(cpus, bool) or not isinstance(cpus, int | float) or not math.isfinite(cpus) or cpus <= 0:
+        raise section.error("cpu_limit", f"is {cpus!r}", "it is a finite number above zero")
+
+
+def required(operation: Operation, key: str) -> Any:
+    """Return a setting that the operation cannot run without; raises `ConfigError` when it is absent."""
+    value = operation.settings.get(key)
+    if value is None or value == "" or value == []:
+        raise operation.section.error(key, "is missing", f"an operation of kind {operation.kind} needs it")
+    return value

@@ -1,0 +1,180 @@
+"""Which sources make up which target, and the rules on their names."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+
+from ytbuild import shipped
+from ytbuild.config.pipeline import PipelineConfig, UploadPath
+from ytbuild.config.stage import StageConfig
+from ytbuild.errors import ContainmentError, FileNameError, SourceError, TargetConflictError, TargetNameError
+from ytbuild.sources import modules
+from ytbuild.sources.tree import NEVER_SHIPPED, Source
+from ytbuild.text import quote
+
+_RESERVED = ("stages", "ytjobs")
+_WRAPPER_NAME = re.compile(r"operation_wrapper_.*\.sh\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A target's name and sources; `given` says where the configuration asks for it."""
+
+    name: str
+    sources: tuple[Source, ...]
+    given: str
+
+    def ignore_line(self, arcname: str) -> tuple[str, str]:
+        """Return a `.ytignore` file and the line to add to it that leave the member out."""
+        for source in self.sources:
+            if arcname.startswith(source.arcname + "/"):
+                inner = arcname[len(source.arcname) + 1 :]
+                return os.path.join(source.shown, ".ytignore"), f"/{inner}"
+        return ".ytignore", arcname.rsplit("/", 1)[-1]
+
+
+def place(
+    config: PipelineConfig, stages: tuple[StageConfig, ...], wrapper_names: list[str]
+) -> tuple[list[Placed], list[str]]:
+    """Return every target of the pipeline except `wrappers`, and warnings.
+
+    Raises the `UsageError` of the first name or path that is not allowed.
+    """
+    warnings: list[str] = []
+    paths = [_upload_path(config, item) for item in config.upload_paths]
+    found = [Placed("module:ytjobs", (_module_source(shipped.YTJOBS, "ytjobs", "ytjobs"),), "ytbuild itself")]
+    for name in config.upload_modules:
+        if name.split(".")[0] == "ytjobs":
+            warnings.append("upload_modules: ytjobs is always there, there is no need to list it")
+            continue
+        placed = _module(config, name)
+        if placed.name not in {other.name for other in found}:
+            found.append(placed)
+    found += paths
+    _check_conflicts(found, wrapper_names)
+    return found + [_stage(config, stage) for stage in stages], warnings
+
+
+def _stage(config: PipelineConfig, stage: StageConfig) -> Placed:
+    root = f"stages/{stage.name}"
+    pairs = [(stage.config_path, f"{root}/config.yaml")]
+    requirements = os.path.join(stage.directory, "requirements.txt")
+    if os.path.lexists(requirements):
+        pairs.append((requirements, f"{root}/requirements.txt"))
+    if os.path.lexists(stage.source_dir):
+        pairs.append((stage.source_dir, f"{root}/src"))
+    sources = tuple(_contained(config, path, arcname, arcname) for path, arcname in pairs)
+    if len(sources) > 1 and sources[-1].arcname == f"{root}/src" and not os.path.isdir(sources[-1].path):
+        raise SourceError(f"{root}/src is not a directory", "put the stage's job code into a folder of that name")
+    return Placed(f"stage:{stage.name}", sources, stage.shown)
+
+
+def _contained(config: PipelineConfig, path: str, arcname: str, shown: str) -> Source:
+    real = os.path.realpath(path)
+    if not real.startswith(config.directory + "/"):
+        raise ContainmentError(
+            f"{quote(shown)} leads to {quote(real)}, outside the pipeline",
+            "copy it into the pipeline's folder: what lies outside cannot be part of its builds",
+        )
+    inside = real[len(config.directory) + 1 :]
+    if inside.split("/")[0] in NEVER_SHIPPED:
+        raise ContainmentError(
+            f"{quote(shown)} leads to {quote(inside)}: nothing ships from {inside.split('/')[0]}/",
+            "move what the jobs need to another folder: secrets and configuration stay out of archives",
+        )
+    return Source(real, arcname, config.directory, False, shown)
+
+
+def _module(config: PipelineConfig, name: str) -> Placed:
+    located = modules.locate(name, config.directory)
+    inside = located.path.startswith(config.directory + "/")
+    if inside and located.path[len(config.directory) + 1 :].split("/")[0] in (*NEVER_SHIPPED, "stages"):
+        raise ContainmentError(
+            f"upload_modules: {name} would ship {quote(located.path[len(config.directory) + 1 :])}",
+            "rename the package, or ship the right folder with upload_paths",
+        )
+    check_target_name(located.arcname, f"upload_modules: {name}")
+    shown = located.path[len(config.directory) + 1 :] if inside else located.path
+    return Placed(
+        f"module:{located.name}",
+        (_module_source(located.path, located.arcname, shown),),
+        f"upload_modules: {name}",
+    )
+
+
+def _module_source(path: str, arcname: str, shown: str) -> Source:
+    return Source(path, arcname, path, True, shown)
+
+
+def _upload_path(config: PipelineConfig, item: UploadPath) -> Placed:
+    given = f"upload_paths: {quote(item.source)}"
+    path = os.path.join(config.directory, item.source)
+    if not os.path.lexists(path):
+        raise SourceError(f"{given} does not exist", f"it is looked up in {quote(config.directory)}")
+    real = os.path.realpath(path)
+    if real == config.directory or config.directory.startswith(real + "/"):
+        raise ContainmentError(
+            f"{given} is the pipeline's own folder, or one that holds it",
+            "name the subfolders that the jobs need",
+        )
+    if real == os.path.join(config.directory, "stages"):
+        raise ContainmentError(f"{given}: stages ship by themselves", "list them in stages.enabled_stages")
+    if not os.path.exists(real):
+        raise SourceError(f"{given} is a link that leads nowhere", "repair the link")
+    check_target_name(item.target, given)
+    source = _contained(config, path, item.target, item.source)
+    shown = real[len(config.directory) + 1 :]
+    return Placed(f"path:{item.target}", (Source(source.path, source.arcname, source.top, False, shown),), given)
+
+
+def check_target_name(target: str, given: str) -> None:
+    """Raise `TargetNameError` for a name that a target must not have; `given` says who asks for it."""
+    parts = target.split("/")
+    problem = hint = ""
+    if any(part in ("", ".", "..") for part in parts):
+        problem = "is not made of plain path components"
+        hint = "give a name such as lib or lib/tools: not absolute, no '..', no slash at the ends"
+    elif parts[0] in _RESERVED:
+        problem, hint = f"is reserved: {parts[0]}/ is ytbuild's own", "choose another target"
+    elif _WRAPPER_NAME.match(target) or parts[0] == "source.tar.gz":
+        problem, hint = "is the name of a file that ytbuild makes", "choose another target"
+    elif parts[0].split(".")[0] in sys.stdlib_module_names and _is_importable(parts):
+        problem = f"would hide the standard library's {parts[0].split('.')[0]} from the jobs"
+        hint = "choose another target"
+    elif "\0" in target or "\n" in target or "\r" in target:
+        problem, hint = "holds a control character", "choose another target"
+    if problem:
+        raise TargetNameError(f"{given}: the target {quote(target)!r} {problem}", hint)
+    try:
+        target.encode()
+    except UnicodeEncodeError:
+        raise FileNameError(f"{given}: the target is not valid UTF-8", "rename it") from None
+
+
+def _is_importable(parts: list[str]) -> bool:
+    return len(parts) > 1 or "." not in parts[0] or parts[0].endswith((".py", ".so", ".pyc"))
+
+
+def _check_conflicts(found: list[Placed], wrapper_names: list[str]) -> None:
+    taken: dict[str, str] = {}
+    for placed in found:
+        arcname = placed.sources[0].arcname
+        for other, given in taken.items():
+            if arcname == other:
+                raise TargetConflictError(
+                    f"{given} and {placed.given} both want {quote(arcname)}/ in the archive",
+                    "give one of them another target",
+                )
+            if arcname.startswith(other + "/") or other.startswith(arcname + "/"):
+                inner, outer = sorted((arcname, other), key=len, reverse=True)
+                raise TargetConflictError(
+                    f"{given} and {placed.given} overlap: {quote(inner)} lies inside {quote(outer)}",
+                    "give one of them another target",
+                )
+        taken[arcname] = placed.given
+    for name in wrapper_names:
+        if name in taken:
+            raise TargetNameError(f"{taken[name]}: {name} is the name of a wrapper", "choose another target")

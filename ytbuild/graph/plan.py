@@ -1,0 +1,248 @@
+"""Configuration, sources and rules become targets with keys: everything a build decides before it packs."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from xxhash import xxh3_128_digest
+
+from ytbuild.config import pipeline as pipeline_config
+from ytbuild.config import stage as stage_config
+from ytbuild.config.documents import Documents
+from ytbuild.config.pipeline import PipelineConfig
+from ytbuild.config.stage import StageConfig
+from ytbuild.errors import ConfigError, ScriptError, SourceError, closest
+from ytbuild.graph import layout, rules, wrappers
+from ytbuild.graph.layout import Placed
+from ytbuild.graph.rules import Rules
+from ytbuild.graph.target import Member, Target, TargetInputs, archive_key, target_key
+from ytbuild.graph.wrappers import Wrapper
+from ytbuild.sources.credentials import check_requirements
+from ytbuild.sources.fingerprints import FingerprintIndex
+from ytbuild.sources.tree import Tree, TreeScanner
+from ytbuild.sources.verdicts import BuiltinRules
+from ytbuild.text import plural, quote, size
+
+LARGE_FILE = 10 << 20
+LARGE_ARCHIVE = 100 << 20
+_LARGEST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build would make: the targets in the archive's order, and the archive's key.
+
+    `trees` are the scanned sources by target name, for listing what was left out.
+    """
+
+    config: PipelineConfig
+    stages: tuple[StageConfig, ...]
+    rules: Rules
+    wrappers: tuple[Wrapper, ...]
+    targets: tuple[Target, ...]
+    key: str
+    trees: dict[str, tuple[Tree, ...]]
+    warnings: tuple[str, ...]
+
+
+class Workspace:
+    """A pipeline's caches, opened for one command; `save` keeps what it learned."""
+
+    def __init__(self, directory: str, config: str | None = None, overrides: tuple[str, ...] = ()) -> None:
+        root, _ = pipeline_config.locate(directory, config)
+        self.build_dir = os.path.join(root, ".build")
+        self.documents = Documents(self.build_dir)
+        self.index = FingerprintIndex(self.build_dir)
+        self.config = pipeline_config.load(directory, config, overrides, self.documents)
+        self._scanner = TreeScanner(root, self.index, BuiltinRules())
+        self._seen_targets: set[bytes] = set()
+
+    def plan(self, stages: tuple[str, ...] | None = None) -> Plan:
+        """Return the plan for the enabled stages, or for those named.
+
+        Raises a `UsageError` for whatever is wrong with the configuration or a source; nothing is written.
+        """
+        # A plan makes a great many tuples and no cycles: the collector would only look at them again and again.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return self._plan(stages)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def save(self) -> None:
+        """Write the caches under `.build`, which must exist; raises `StoreError` when they cannot be written."""
+        self.documents.save()
+        self.index.save(self._scanner.seen_folders, self._seen_targets)
+
+    def _plan(self, only: tuple[str, ...] | None) -> Plan:
+        config = self.config
+        known_rules = rules.load(self.documents)
+        keys = known_rules.operation_keys()
+        names = config.enabled_stages if only is None else only
+        stages = tuple(stage_config.load(config.directory, name, self.documents, keys) for name in names)
+        all_wrappers = [wrapper for stage in stages for wrapper in wrappers.wrappers(stage, known_rules)]
+        wrappers.check_distinct(all_wrappers)
+        placed, warnings = layout.place(config, stages, [wrapper.arcname for wrapper in all_wrappers])
+        trees: dict[str, tuple[Tree, ...]] = {}
+        targets = [self._target(item, all_wrappers, trees) for item in placed]
+        targets.append(_wrappers_target(all_wrappers, known_rules))
+        targets.sort(key=lambda target: target.name)
+        key = archive_key((target.name, target.key) for target in targets).hex()
+        return Plan(
+            config=config,
+            stages=stages,
+            rules=known_rules,
+            wrappers=tuple(all_wrappers),
+            targets=tuple(targets),
+            key=key,
+            trees=trees,
+            warnings=(
+                *warnings,
+                *(text for target in targets for text in target.warnings),
+                *_too_large(targets),
+            ),
+        )
+
+    def _target(self, placed: Placed, all_wrappers: list[Wrapper], trees: dict[str, tuple[Tree, ...]]) -> Target:
+        scanned = tuple(self._scanner.scan(source) for source in placed.sources)
+        trees[placed.name] = scanned
+        load = partial(self._inputs, placed, scanned)
+        scripts = [f"{w.stage}/{w.leg.name}/{w.script}" for w in all_wrappers if placed.name == f"stage:{w.stage}"]
+        parts = [placed.name.encode(), *(tree.digest + tree.source.arcname.encode() for tree in scanned)]
+        parts += [script.encode() for script in scripts]
+        scan_key = xxh3_128_digest(b"".join(b"%d:%s" % (len(part), part) for part in parts))
+        self._seen_targets.add(scan_key)
+        known = self.index.targets.get(scan_key)
+        if known is not None:
+            key, files, total, largest, warnings = known
+            return Target(placed.name, key, files, total, largest, warnings, load)
+        target = self._examined(placed, scanned, all_wrappers, load)
+        record = (target.key, target.files, target.size, target.largest, target.warnings)
+        self.index.put_target(scan_key, record)
+        return target
+
+    def _examined(
+        self,
+        placed: Placed,
+        scanned: tuple[Tree, ...],
+        all_wrappers: list[Wrapper],
+        load: Callable[[], TargetInputs],
+    ) -> Target:
+        for tree in scanned:
+            self._scanner.check_not_ignored(tree)
+            if tree.source.arcname.endswith("/requirements.txt"):
+                check_requirements(tree.source.path, tree.source.shown)
+        inputs = load()
+        if not inputs.members:
+            raise SourceError(
+                f"{placed.name}: everything in {quote(placed.sources[0].shown)} is left out",
+                f"see `ytbuild ls --ignored -v {placed.name}`, or remove the entry",
+            )
+        _check_scripts_ship(placed, inputs, all_wrappers)
+        biggest = sorted(((member.size, member.arcname) for member in inputs.members), reverse=True)
+        warnings = [*_left_out_secrets(scanned), *_compiled(placed, inputs), *_large_files(placed, biggest)]
+        total = sum(member.size for member in inputs.members)
+        largest = tuple(biggest[:_LARGEST_SHOWN])
+        key = target_key(inputs)
+        return Target(placed.name, key, len(inputs.members), total, largest, tuple(warnings), load)
+
+    def _inputs(self, placed: Placed, scanned: tuple[Tree, ...]) -> TargetInputs:
+        members: list[Member] = []
+        for tree in scanned:
+            root = tree.source.arcname
+            members += [
+                Member(f"{root}/{relative}" if relative else root, executable, length, digest, link, path)
+                for relative, path, length, executable, digest, link in tree.entries()
+            ]
+        members.sort(key=lambda member: member.arcname)
+        return TargetInputs(placed.name, b"", tuple(members))
+
+
+def _wrappers_target(all_wrappers: list[Wrapper], known_rules: Rules) -> Target:
+    members = sorted((wrappers.member(wrapper, known_rules) for wrapper in all_wrappers), key=lambda m: m.arcname)
+    inputs = TargetInputs("wrappers", known_rules.text, tuple(members))
+    total = sum(member.size for member in members)
+    return Target("wrappers", target_key(inputs), len(members), total, (), (), lambda: inputs)
+
+
+def _check_scripts_ship(placed: Placed, inputs: TargetInputs, all_wrappers: list[Wrapper]) -> None:
+    shipped_names = {member.arcname for member in inputs.members}
+    for wrapper in all_wrappers:
+        arcname = f"stages/{wrapper.stage}/src/{wrapper.script}"
+        if placed.name == f"stage:{wrapper.stage}" and arcname not in shipped_names:
+            raise ScriptError(
+                f"{quote(arcname)}, which {wrapper.arcname} starts, is left out of the archive",
+                f"see `ytbuild ls --ignored -v stage:{wrapper.stage}` for the line that leaves it out",
+            )
+
+
+def _left_out_secrets(scanned: tuple[Tree, ...]) -> list[str]:
+    return [
+        f"{quote(os.path.join(tree.source.shown, item.relative))} is left out: it looks like a secret "
+        f"({item.reason.file}:{item.reason.line}: {item.reason.text}); "
+        f"if it must ship, add the line !{item.relative.rsplit('/', 1)[-1]} to a .ytignore"
+        for tree in scanned
+        for item in tree.ignored()
+        if item.reason.secret
+    ]
+
+
+def _compiled(placed: Placed, inputs: TargetInputs) -> list[str]:
+    if not placed.name.startswith("module:"):
+        return []
+    tags = sorted(
+        {
+            member.arcname.rsplit("/", 1)[-1].split(".", 1)[1].removesuffix(".so")
+            for member in inputs.members
+            if member.arcname.endswith(".so") and "." in member.arcname.rsplit("/", 1)[-1].removesuffix(".so")
+        }
+    )
+    if not tags:
+        return []
+    return [f"{placed.name} holds compiled extensions for {', '.join(tags)}: they load on no other platform"]
+
+
+def _large_files(placed: Placed, biggest: list[tuple[int, str]]) -> list[str]:
+    large = [(count, name) for count, name in biggest if count > LARGE_FILE]
+    if not large:
+        return []
+    lines = "".join(f"\n  {size(count):>10}  {quote(name)}" for count, name in large[:_LARGEST_SHOWN])
+    example = placed.ignore_line(large[0][1])
+    noun = "file" if len(large) == 1 else "files"
+    return [
+        f"{placed.name} ships {len(large)} {noun} over {size(LARGE_FILE)}:{lines}"
+        f"\n  to leave one out, add the line {example[1]} to {quote(example[0])}"
+    ]
+
+
+def _too_large(targets: list[Target]) -> list[str]:
+    total = sum(target.size for target in targets)
+    if total <= LARGE_ARCHIVE:
+        return []
+    largest = sorted((item for target in targets for item in target.largest), reverse=True)[:_LARGEST_SHOWN]
+    lines = "".join(f"\n  {size(count):>10}  {quote(name)}" for count, name in largest)
+    files = sum(target.files for target in targets)
+    return [
+        f"the archive holds {size(total)} in {plural(files, 'file')} before compression; the largest:{lines}"
+        "\n  `ytbuild ls` shows all of them; a line in .ytignore leaves one out"
+    ]
+
+
+def check_stage_selection(config: PipelineConfig, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the enabled stages that are named, in the order of the configuration.
+
+    Raises `ConfigError` for a name that is not enabled, with the closest one that is.
+    """
+    for name in names:
+        if name not in config.enabled_stages:
+            raise ConfigError(
+                f"the stage {name!r} is not enabled in {config.shown}",
+                closest(name, config.enabled_stages) or f"enabled: {', '.join(config.enabled_stages)}",
+            )
+    return tuple(name for name in config.enabled_stages if not names or name in names)

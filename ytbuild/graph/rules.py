@@ -1,0 +1,69 @@
+"""`rules/operations/*.yaml`: which legs an operation has, which scripts they look for, their wrapper template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ytbuild import shipped
+from ytbuild.config.documents import Documents
+from ytbuild.config.stage import OperationKeys
+
+KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort", "yql")
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One command of an operation.
+
+    `setting` is the key of the operation block that names its script, `scripts` are the defaults, the first that
+    exists wins, and `wrapper` is the name of the template.
+    """
+
+    name: str
+    setting: str
+    scripts: tuple[str, ...]
+    wrapper: str
+
+
+@dataclass(frozen=True)
+class OperationRule:
+    """What ytbuild knows of one kind of operation; `passed_on` are the keys for the cluster's spec."""
+
+    kind: str
+    legs: tuple[Leg, ...]
+    keys: frozenset[str]
+    passed_on: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All rules on operations, with the text that they were read from."""
+
+    operations: dict[str, OperationRule]
+    templates: dict[str, str]
+    text: bytes
+
+    def operation_keys(self) -> OperationKeys:
+        """Return which keys the operation blocks of each kind may have."""
+        own = {kind: rule.keys | rule.passed_on for kind, rule in self.operations.items()}
+        return OperationKeys(own, frozenset())
+
+    def legs(self) -> dict[str, Leg]:
+        """Return every leg by its name."""
+        return {leg.name: leg for rule in self.operations.values() for leg in rule.legs}
+
+
+def load(documents: Documents) -> Rules:
+    """Return the rules that ship with ytbuild."""
+    texts = {kind: shipped.rule(f"operations/{kind}.yaml") for kind in KINDS}
+    operations = {kind: _operation(kind, documents.constant(text)) for kind, text in texts.items()}
+    names = sorted({leg.wrapper for rule in operations.values() for leg in rule.legs})
+    templates = {name: shipped.rule(f"wrappers/{name}") for name in names}
+    text = b"".join(b"%d:%s" % (len(part), part) for part in (*texts.values(), *templates.values()))
+    return Rules(operations, {name: data.decode() for name, data in templates.items()}, text)
+
+
+def _operation(kind: str, values: dict[str, Any]) -> OperationRule:
+    legs = tuple(Leg(leg["name"], leg["setting"], tuple(leg["scripts"]), leg["wrapper"]) for leg in values["legs"])
+    return OperationRule(kind, legs, frozenset(values["keys"]), frozenset(values["passed_on"]))

@@ -1,0 +1,122 @@
+"""The wrapper scripts at the archive's root: one for each leg whose script exists."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from xxhash import xxh3_128_digest
+
+from ytbuild.config.stage import Operation, StageConfig
+from ytbuild.errors import ScriptError, TargetConflictError
+from ytbuild.graph.rules import Leg, Rules
+from ytbuild.graph.target import Member
+from ytbuild.text import quote
+
+PREFIX = "operation_wrapper_"
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """One wrapper: the leg it starts, the script below the stage's `src/`, and the operations that it serves.
+
+    `arcname` is its name in the archive, `operations` the names of the blocks that use it.
+    """
+
+    arcname: str
+    stage: str
+    leg: Leg
+    script: str
+    operations: tuple[str, ...]
+
+
+def wrappers(stage: StageConfig, rules: Rules) -> list[Wrapper]:
+    """Return a stage's wrappers.
+
+    A leg's plain name goes to the script of the first operation that has the leg, or to the first default script
+    that exists. An operation with another script gets a wrapper of its own, its name at the end.
+
+    Raises `ScriptError` for a configured script that does not exist or lies outside `src/`.
+    """
+    found: list[Wrapper] = []
+    for rule in rules.operations.values():
+        operations = [operation for operation in stage.operations if operation.kind == rule.kind]
+        for leg in rule.legs:
+            found += _leg_wrappers(stage, leg, operations)
+    return found
+
+
+def check_distinct(all_wrappers: list[Wrapper]) -> None:
+    """Raise `TargetConflictError` when two wrappers of a pipeline would have one name."""
+    seen: dict[str, Wrapper] = {}
+    for wrapper in all_wrappers:
+        other = seen.setdefault(wrapper.arcname, wrapper)
+        if other is not wrapper:
+            raise TargetConflictError(
+                f"{wrapper.arcname} would start both {other.leg.name} of stage {other.stage} "
+                f"and {wrapper.leg.name} of stage {wrapper.stage}",
+                "rename one of the two stages or operations",
+            )
+
+
+def member(wrapper: Wrapper, rules: Rules) -> Member:
+    """Return the archive member of a wrapper: the template with its places filled in, quoted for the shell."""
+    import shlex
+
+    stage = f"stages/{wrapper.stage}"
+    text = rules.templates[wrapper.leg.wrapper]
+    for place, value in (
+        ("@CONFIG@", f"{stage}/config.yaml"),
+        ("@REQUIREMENTS@", f"{stage}/requirements.txt"),
+        ("@SCRIPT@", f"{stage}/src/{wrapper.script}"),
+    ):
+        text = text.replace(place, shlex.quote(value))
+    data = text.encode()
+    return Member(wrapper.arcname, True, len(data), xxh3_128_digest(data), "", data)
+
+
+def _leg_wrappers(stage: StageConfig, leg: Leg, operations: list[Operation]) -> list[Wrapper]:
+    default = next((name for name in leg.scripts if os.path.isfile(os.path.join(stage.source_dir, name))), None)
+    legacy = stage.legacy_scripts.get(leg.name)
+    users: dict[str, list[str]] = {}
+    for operation in operations:
+        script = _configured(operation, leg) or legacy
+        if script is not None:
+            script = _checked(stage, operation.section.shown, script)
+        elif default is not None:
+            script = default
+        else:
+            continue
+        users.setdefault(script, []).append(operation.name)
+    if not users:
+        script = _checked(stage, stage.shown, legacy) if legacy is not None else default
+        users = {script: []} if script is not None else {}
+    found: list[Wrapper] = []
+    for script, names in users.items():
+        suffix = f"-{names[0]}" if found else ""
+        arcname = f"{PREFIX}{stage.name}_{leg.name}{suffix}.sh"
+        found.append(Wrapper(arcname, stage.name, leg, script, tuple(names)))
+    return found
+
+
+def _configured(operation: Operation, leg: Leg) -> str | None:
+    value = operation.settings.get(leg.setting) or operation.settings.get("script")
+    return str(value) if value else None
+
+
+def _checked(stage: StageConfig, shown: str, script: str) -> str:
+    """Return a configured script as a normal path below `src/`."""
+    source = os.path.realpath(stage.source_dir)
+    normal = os.path.normpath(script)
+    real = os.path.realpath(os.path.join(source, normal))
+    if os.path.isabs(script) or normal.split("/")[0] == ".." or not real.startswith(source + "/"):
+        raise ScriptError(
+            f"{shown}: the script {quote(script)} lies outside stages/{stage.name}/src",
+            "give a path relative to src/, and keep the script there",
+        )
+    if not os.path.isfile(real):
+        raise ScriptError(
+            f"{shown}: the script {quote(script)} does not exist in stages/{stage.name}/src",
+            "create it, or correct the name",
+        )
+    return normal

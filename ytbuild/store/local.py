@@ -1,0 +1,263 @@
+"""`.build`: whole archives and their manifests by key, the newest one under a fixed name, and what may go.
+
+Every file is written beside its place and renamed, so any number of processes may build at once and be killed at
+any moment. An archive is believed when its manifest is intact and its bytes are the manifest's; that was checked
+when its fingerprint is in the index.
+
+Nothing is flushed to the disk before a rename: what a power failure leaves behind fails its check and is a miss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from xxhash import xxh3_128, xxh3_128_hexdigest
+
+from ytbuild import cachefile
+from ytbuild.archive import manifest as manifests
+from ytbuild.archive.manifest import Manifest, StoredChunk, Summary
+from ytbuild.errors import ArchiveError
+from ytbuild.sources.fingerprints import FingerprintIndex, fingerprint
+
+KEPT_BUILDS = 10
+KEPT_SECONDS = 30 * 24 * 3600
+KEPT_BYTES = 4 << 30
+"""Archives beyond the last `KEPT_BUILDS` may take this much, however young: a day of edits in a pipeline of 200 MB
+would otherwise fill a disk long before the 30 days are over."""
+
+_ABANDONED_AFTER = 60
+_CHUNK_SOURCES = 8
+_READ_SIZE = 1 << 20
+
+_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
+# This folder was made by ytbuild: everything in it can be made again.
+# About cache directory tags, see https://bford.info/cachedir/
+"""
+
+
+@dataclass(frozen=True)
+class StoredArchive:
+    """A verified archive of the store."""
+
+    path: str
+    summary: Summary
+
+
+class LocalStore:
+    """The archives under `build_dir`, verified with the help of `index`."""
+
+    def __init__(self, build_dir: str, index: FingerprintIndex) -> None:
+        self.build_dir = build_dir
+        self._index = index
+        self.newest_archive = os.path.join(build_dir, "source.tar.gz")
+        self.newest_manifest = os.path.join(build_dir, "manifest.json")
+
+    def archive_path(self, key: str) -> str:
+        """Return where the archive of this key lies, or would lie."""
+        return os.path.join(self.build_dir, "archives", f"{key}.tar.gz")
+
+    def manifest_path(self, key: str) -> str:
+        """Return where the manifest of this key lies, or would lie."""
+        return os.path.join(self.build_dir, "manifests", f"{key}.json")
+
+    def prepare(self) -> None:
+        """Make the folders; raises `StoreError` when they cannot be made."""
+        if os.path.isfile(os.path.join(self.build_dir, "CACHEDIR.TAG")) and all(
+            os.path.isdir(os.path.join(self.build_dir, name)) for name in ("archives", "manifests", "log")
+        ):
+            return
+        with cachefile.translated(self.build_dir):
+            for name in ("archives", "manifests", "log"):
+                os.makedirs(os.path.join(self.build_dir, name), exist_ok=True)
+        for name, data in ((".gitignore", b"*\n"), ("CACHEDIR.TAG", _TAG)):
+            with cachefile.replacing(os.path.join(self.build_dir, name)) as file:
+                file.write(data)
+
+    def find(self, key: str) -> StoredArchive | None:
+        """Return the archive of this key if it is there and whole; what is damaged counts as absent."""
+        path = self.archive_path(key)
+        try:
+            with open(self.manifest_path(key), "rb") as file:
+                summary = manifests.decode_summary(file.read())
+            now = fingerprint(os.stat(path))
+        except (OSError, ArchiveError):
+            return None
+        if summary.key != key or summary.size != now[3]:
+            return None
+        if not self._index.is_verified(f"{key}", now):
+            if _file_hash(path) != summary.hash:
+                return None
+            self._index.mark_verified(f"{key}", now)
+        return StoredArchive(path, summary)
+
+    def manifest(self, key: str) -> Manifest | None:
+        """Return the whole manifest of this key; None when it is missing or damaged."""
+        try:
+            with open(self.manifest_path(key), "rb") as file:
+                return manifests.decode(file.read())
+        except (OSError, ArchiveError):
+            return None
+
+    def newest(self) -> Manifest | None:
+        """Return the manifest of the last build; None when there is none, or it is damaged."""
+        try:
+            with open(self.newest_manifest, "rb") as file:
+                return manifests.decode(file.read())
+        except (OSError, ArchiveError):
+            return None
+
+    @contextlib.contextmanager
+    def writing(self, key: str) -> Iterator[IO[bytes]]:
+        """Give the file that becomes the archive of this key when the block ends well."""
+        with cachefile.replacing(self.archive_path(key), mode=0o444) as file:
+            yield file
+
+    def publish(self, key: str, manifest: bytes) -> None:
+        """Add the manifest of an archive that was written; from then on `find` returns it."""
+        with cachefile.replacing(self.manifest_path(key)) as file:
+            file.write(manifest)
+
+    def use(self, key: str) -> None:
+        """Make this archive the newest one, under the fixed names, and note that it was used now."""
+        with contextlib.suppress(OSError):
+            os.utime(self.manifest_path(key))
+        _link(self.archive_path(key), self.newest_archive)
+        _link(self.manifest_path(key), self.newest_manifest)
+
+    def trim(self, in_use: str) -> int:
+        """Remove archives that no build of the last 30 days and none of the last ten used; return how many.
+
+        Older ones also go when all together take more than `KEPT_BYTES`. The archive with the key `in_use` stays.
+        """
+        for folder in (self.build_dir, os.path.join(self.build_dir, "archives"), self._manifest_folder()):
+            cachefile.remove_abandoned(folder, time.time() - _ABANDONED_AFTER)
+        kept: set[str] = {in_use}
+        removed = total = 0
+        for rank, (used, key) in enumerate(self._by_use()):
+            with contextlib.suppress(OSError):
+                total += os.stat(self.archive_path(key)).st_size
+            young = used > time.time() - KEPT_SECONDS and total <= KEPT_BYTES
+            if key == in_use or rank < KEPT_BUILDS or young:
+                kept.add(key)
+                continue
+            self._remove(key)
+            removed += 1
+        self._remove_without_manifest()
+        self._index.forget_archives(kept)
+        return removed
+
+    def chunk_reader(self) -> ChunkReader:
+        """Return a reader of the chunks that the latest archives hold."""
+        return ChunkReader(self, [key for _, key in self._by_use()[:_CHUNK_SOURCES]])
+
+    def _manifest_folder(self) -> str:
+        return os.path.join(self.build_dir, "manifests")
+
+    def _by_use(self) -> list[tuple[float, str]]:
+        """Return (time of last use, key) of every archive, the latest first."""
+        found: list[tuple[float, str]] = []
+        with contextlib.suppress(OSError), os.scandir(self._manifest_folder()) as entries:
+            for entry in entries:
+                if entry.name.endswith(".json"):
+                    with contextlib.suppress(OSError):
+                        found.append((entry.stat().st_mtime, entry.name.removesuffix(".json")))
+        return sorted(found, reverse=True)
+
+    def _remove(self, key: str) -> None:
+        # The manifest goes first: an archive without one is nothing, a manifest without an archive is a miss.
+        for path in (self.manifest_path(key), self.archive_path(key)):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+    def _remove_without_manifest(self) -> None:
+        """Remove archives whose build was killed before the manifest; a live build's is younger than a minute."""
+        with contextlib.suppress(OSError), os.scandir(os.path.join(self.build_dir, "archives")) as entries:
+            for entry in entries:
+                key = entry.name.removesuffix(".tar.gz")
+                old = entry.stat().st_ctime < time.time() - _ABANDONED_AFTER
+                if key != entry.name and old and not os.path.exists(self.manifest_path(key)):
+                    os.unlink(entry.path)
+
+
+class ChunkReader:
+    """Finds chunks by key in the latest archives, reading their manifests one by one as they are needed."""
+
+    def __init__(self, store: LocalStore, keys: list[str]) -> None:
+        self._store = store
+        self._unread = keys[::-1]
+        self._known: dict[str, tuple[str, StoredChunk]] = {}
+        self._open: dict[str, IO[bytes]] = {}
+        self._files = contextlib.ExitStack()
+
+    def __enter__(self) -> ChunkReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def read(self, key: bytes) -> bytes | None:
+        """Return the compressed bytes of a chunk if an archive holds them unharmed."""
+        wanted = key.hex()
+        while wanted not in self._known and self._unread:
+            self._learn(self._unread.pop())
+        found = self._known.get(wanted)
+        if found is None:
+            return None
+        data = self._bytes(*found)
+        if data is None:
+            del self._known[wanted]
+        return data
+
+    def _learn(self, archive: str) -> None:
+        try:
+            with open(self._store.manifest_path(archive), "rb") as file:
+                summary = manifests.decode_summary(file.read())
+        except (OSError, ArchiveError):
+            return
+        for chunk in summary.chunks:
+            self._known.setdefault(chunk.key, (archive, chunk))
+
+    def _bytes(self, archive: str, chunk: StoredChunk) -> bytes | None:
+        try:
+            file = self._open.get(archive)
+            if file is None:
+                file = self._files.enter_context(open(self._store.archive_path(archive), "rb"))
+                self._open[archive] = file
+            data = os.pread(file.fileno(), chunk.size, chunk.offset)
+        except OSError:
+            return None
+        return data if xxh3_128_hexdigest(data) == chunk.hash else None
+
+
+def _file_hash(path: str) -> str:
+    hasher = xxh3_128()
+    with open(path, "rb", buffering=0) as file:
+        while block := file.read(_READ_SIZE):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+def _link(source: str, destination: str) -> None:
+    """Make `destination` another name of `source`, in one step for whoever looks at it."""
+    with contextlib.suppress(OSError):
+        if os.path.samefile(source, destination):
+            return
+    temporary = cachefile.temporary_name(os.path.dirname(destination))
+    with cachefile.translated(destination):
+        try:
+            os.link(source, temporary)
+        except OSError:
+            # Not every file system has hard links.
+            shutil.copyfile(source, temporary)
+        try:
+            os.rename(temporary, destination)
+        finally:
+            # Renaming one name of a file to another name of the same file does nothing and leaves both.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
