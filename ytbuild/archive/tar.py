@@ -19,6 +19,7 @@ _MODE_PLAIN = b"0000644\0"
 _OWNER = b"0000000\0" * 2
 _TIME = b"%011o\0" % MTIME
 _AFTER_LINK = b"ustar\x0000" + bytes(BLOCK - 265)
+_CONSTANT_SUM = sum(_OWNER) + sum(_TIME) + 8 * 0x20 + sum(_AFTER_LINK)
 
 
 def header(arcname: str, size: int, executable: bool, link: str = "") -> bytes:
@@ -29,10 +30,20 @@ def header(arcname: str, size: int, executable: bool, link: str = "") -> bytes:
         return _extended(arcname, size, executable, link)
     mode = _MODE_EXECUTABLE if executable else _MODE_PLAIN
     kind = b"2" if link else b"0"
-    before = arcname.encode().ljust(_NAME_LIMIT, b"\0") + mode + _OWNER + b"%011o\0" % size + _TIME
-    after = kind + link.encode().ljust(_NAME_LIMIT, b"\0") + _AFTER_LINK
-    checksum = sum(before) + sum(after) + 8 * 0x20
-    return before + b"%06o\0 " % checksum + after
+    name, aim, length = arcname.encode(), link.encode(), b"%011o\0" % size
+    # The checksum is the sum of all bytes; only these differ from member to member.
+    checksum = _CONSTANT_SUM + sum(name) + sum(aim) + sum(length) + sum(mode) + kind[0]
+    return b"%s%s%s%s%s%06o\0 %s%s%s" % (
+        name.ljust(_NAME_LIMIT, b"\0"),
+        mode,
+        _OWNER,
+        length,
+        _TIME,
+        checksum,
+        kind,
+        aim.ljust(_NAME_LIMIT, b"\0"),
+        _AFTER_LINK,
+    )
 
 
 def padding(size: int) -> bytes:

@@ -150,7 +150,7 @@ class Workspace:
         total = sum(member.size for member in inputs.members)
         largest = tuple(biggest[:_LARGEST_SHOWN])
         key = target_key(inputs)
-        return Target(placed.name, key, len(inputs.members), total, largest, tuple(warnings), load)
+        return Target(placed.name, key, len(inputs.members), total, largest, tuple(warnings), lambda: inputs)
 
     def _inputs(self, placed: Placed, scanned: tuple[Tree, ...]) -> TargetInputs:
         members: list[Member] = []

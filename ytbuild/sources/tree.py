@@ -14,7 +14,7 @@ from ytbuild.cachefile import dumps, loads
 from ytbuild.errors import FileNameError, SourceError, SpecialFileError, SymlinkError
 from ytbuild.sources import verdicts, ytignore
 from ytbuild.sources.fingerprints import Fingerprint, FingerprintIndex, changed_ns, hash_content
-from ytbuild.sources.verdicts import BuiltinRules, IgnoreChain, LeftOut
+from ytbuild.sources.verdicts import BuiltinRules, IgnoreChain, Judge, LeftOut
 from ytbuild.sources.walk import Listing, is_always_left_out, list_folder
 from ytbuild.text import quote
 
@@ -105,9 +105,9 @@ class Tree:
         links: list[tuple[str, _LinkItem]] = []
         for relative, record in self.folders:
             files, own_links, _ = loads(record.payload)
-            folder = os.path.join(self.source.path, relative)
+            folder = f"{self.source.path}/{relative}"
             found += [
-                Entry(relative + name, os.path.join(folder, name), size, executable, digest, "")
+                Entry(relative + name, folder + name, size, executable, digest, "")
                 for name, size, executable, digest, _ in files
             ]
             links += [(relative, link) for link in own_links]
@@ -155,6 +155,7 @@ class TreeScanner:
         self.index = index
         self.rules = rules
         self.seen_folders: set[str] = set()
+        self._judges: dict[bytes, Judge] = {}
 
     def scan(self, source: Source) -> Tree:
         """Return the tree of a source; raises a `SourceError` for whatever in it cannot be archived."""
@@ -178,6 +179,13 @@ class TreeScanner:
                 stack.append((relative + name_ + "/", inner, below))
         return Tree(source, digest.digest(), chain, tuple(folders))
 
+    def judge(self, chain: IgnoreChain, is_module: bool) -> Judge:
+        """Return the judge for a chain of ignore files."""
+        found = self._judges.get(chain.identity)
+        if found is None:
+            found = self._judges[chain.identity] = Judge(chain, self.rules, is_module)
+        return found
+
     def check_not_ignored(self, tree: Tree) -> None:
         """Raise `SourceError` when a rule leaves out the source as a whole, or a directory that it lies in."""
         source = tree.source
@@ -190,7 +198,7 @@ class TreeScanner:
         for name in relative.split("/"):
             chain = chains.get(os.path.join(folder, ".ytignore"), chain)
             path = os.path.join(folder, name)
-            reason = verdicts.judge(chain, self.rules, False, prefix, path, os.path.isdir(path))
+            reason = self.judge(chain, False).left_out(prefix, path, name, os.path.isdir(path))
             if reason is not None or is_always_left_out(name):
                 by = f"{reason.file}:{reason.line}: {reason.text}" if reason else f"the name {name}"
                 raise SourceError(
@@ -287,7 +295,7 @@ class _Examination:
         self._source = source
         self._path = path
         self._prefix = prefix
-        self._chain = chain
+        self._judge = scanner.judge(chain, source.is_module)
         self._trail = trail
         self._shown = scanner._shown(path)
         self._known: dict[str, tuple[Fingerprint, bytes]] = {}
@@ -327,9 +335,7 @@ class _Examination:
         )
 
     def _ships(self, name: str, is_directory: bool) -> bool:
-        path = f"{self._path}/{name}"
-        is_module = self._source.is_module
-        reason = verdicts.judge(self._chain, self._scanner.rules, is_module, self._prefix, path, is_directory)
+        reason = self._judge.left_out(self._prefix, f"{self._path}/{name}", name, is_directory)
         if reason is not None:
             self._ignored.append((name, is_directory, *reason))
         return reason is None

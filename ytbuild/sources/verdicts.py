@@ -90,37 +90,49 @@ class IgnoreChain:
         return (ytignore.parse(data, self.shown, self.prefix), *self.parent.files)
 
 
-def judge(
-    chain: IgnoreChain, rules: BuiltinRules, is_module: bool, folder: bytes, path: str, is_directory: bool
-) -> LeftOut | None:
-    """Return why the entry at `path` is left out, or None when it ships.
+class Judge:
+    """Says of a directory's entries whether they ship, by one chain of ignore files."""
 
-    `folder` is the entry's directory relative to the outermost one that has ignore files, as bytes, with a slash
-    at the end unless empty.
-    """
-    name = os.fsencode(os.path.basename(path))
-    entry = folder + name
-    match = _first(chain.files, entry, name, is_directory) or rules.default.match(entry, name, is_directory)
-    if match is not None and not match.pattern.negated:
-        return LeftOut(match.file, match.pattern.line, match.pattern.text, False)
-    secret = _secret(rules, is_module, entry, name, path, is_directory)
-    if secret is None or (match is not None and match.pattern.literal and match.pattern.negated):
+    def __init__(self, chain: IgnoreChain, rules: BuiltinRules, is_module: bool) -> None:
+        self._files = (*chain.files, rules.default)
+        self._rules = rules
+        self._is_module = is_module
+        secrets = rules.secrets_in_modules if is_module else rules.secrets
+        everything = (*self._files, secrets, rules.private_keys)
+        # Most entries match no line at all: one look at the name settles them.
+        self._names = ytignore.any_of([p.regex for file in everything for p in file.patterns if p.basename])
+        self._has_paths = any(file.paths is not None for file in everything)
+
+    def left_out(self, folder: bytes, path: str, name: str, is_directory: bool) -> LeftOut | None:
+        """Return why the entry at `path` is left out, or None when it ships.
+
+        `folder` is the entry's directory relative to the outermost one that has ignore files, as bytes, with a
+        slash at the end unless empty.
+        """
+        raw = os.fsencode(name)
+        if not self._has_paths and (self._names is None or self._names.fullmatch(raw) is None):
+            return None
+        entry = folder + raw
+        match = self._first(entry, raw, is_directory)
+        if match is not None and not match.pattern.negated:
+            return LeftOut(match.file, match.pattern.line, match.pattern.text, False)
+        secret = _secret(self._rules, self._is_module, entry, raw, path, is_directory)
+        if secret is None or (match is not None and match.pattern.literal and match.pattern.negated):
+            return None
+        return LeftOut(secret.file, secret.pattern.line, secret.pattern.text, True)
+
+    def _first(self, entry: bytes, name: bytes, is_directory: bool) -> Match | None:
+        for file in self._files:
+            match = file.match(entry, name, is_directory)
+            if match is not None:
+                return match
         return None
-    return LeftOut(secret.file, secret.pattern.line, secret.pattern.text, True)
 
 
 def is_secret(rules: BuiltinRules, is_module: bool, path: str) -> bool:
     """Tell whether the file at `path` is one that never ships unasked, by its name or its content."""
     name = os.fsencode(os.path.basename(path))
     return _secret(rules, is_module, name, name, path, False) is not None
-
-
-def _first(files: tuple[IgnoreFile, ...], entry: bytes, name: bytes, is_directory: bool) -> Match | None:
-    for file in files:
-        match = file.match(entry, name, is_directory)
-        if match is not None:
-            return match
-    return None
 
 
 def _secret(

@@ -93,8 +93,8 @@ def parse(data: bytes, shown: str, prefix: bytes = b"") -> IgnoreFile:
         shown,
         prefix,
         patterns,
-        _any_of([pattern.regex for pattern in patterns if pattern.basename]),
-        _any_of([pattern.regex for pattern in patterns if not pattern.basename]),
+        any_of([pattern.regex for pattern in patterns if pattern.basename]),
+        any_of([pattern.regex for pattern in patterns if not pattern.basename]),
     )
 
 
@@ -153,7 +153,8 @@ def _without_trailing_spaces(line: bytes) -> bytes:
     return line[:end]
 
 
-def _any_of(regexes: list[bytes]) -> re.Pattern[bytes] | None:
+def any_of(regexes: list[bytes]) -> re.Pattern[bytes] | None:
+    """Return one expression that matches what any of these does; None for none."""
     if not regexes:
         return None
     return re.compile(b"|".join(b"(?:%s)" % regex for regex in regexes), re.DOTALL)

@@ -227,7 +227,7 @@ class ChunkReader:
         try:
             file = self._open.get(archive)
             if file is None:
-                file = self._files.enter_context(open(self._store.archive_path(archive), "rb"))
+                file = self._files.enter_context(open(self._store.archive_path(archive), "rb"))  # noqa: SIM115
                 self._open[archive] = file
             data = os.pread(file.fileno(), chunk.size, chunk.offset)
         except OSError:
