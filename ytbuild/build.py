@@ -60,16 +60,15 @@ def _silent(done: int, total: int) -> None:
     pass
 
 
-def build(
-    workspace: Workspace, stages: tuple[str, ...] | None = None, progress: ReportProgress = _silent
-) -> BuildResult:
-    """Build a pipeline's archive, or find that it is there already.
+def build(workspace: Workspace, plan: Plan | None = None, progress: ReportProgress = _silent) -> BuildResult:
+    """Build a pipeline's archive, or find that it is there already; `plan` is one that was made a moment ago.
 
     Raises a `UsageError` before anything is written when the pipeline is wrong, `ChangedWhileBuildingError` when a
     source does not stay still, and `StoreError` when `.build` cannot be written; the last good archive stays.
     """
     started = time.perf_counter()
-    plan = workspace.plan(stages)
+    if plan is None:
+        plan = workspace.plan()
     store = LocalStore(workspace.build_dir, workspace.index)
     store.prepare()
     found = store.find(plan.key)

@@ -14,7 +14,7 @@ import click
 
 from ytbuild import __version__
 from ytbuild.cli.reporter import Reporter
-from ytbuild.errors import YtbuildError, closest
+from ytbuild.errors import UsageError, YtbuildError, closest
 
 if TYPE_CHECKING:
     from ytbuild.graph.plan import Workspace
@@ -48,7 +48,7 @@ class Options:
 
 def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     options = context.ensure_object(Options)
-    if parameter.name == "directory" and value is not None:
+    if parameter.name == "pipeline_dir" and value is not None:
         options.directory = value
     elif parameter.name == "config_path" and value is not None:
         options.config = value
@@ -76,7 +76,7 @@ def common_options(command: Command) -> Command:
             help="Override a key of the configuration.",
         ),
         click.option("--config", "config_path", metavar="PATH", help="The pipeline's configuration file."),
-        click.option("-C", "directory", metavar="DIR", help="The pipeline's folder (default: this one)."),
+        click.option("-C", "pipeline_dir", metavar="DIR", help="The pipeline's folder (default: this one)."),
     ):
         command = _with_callback(option, command)
     return command
@@ -145,8 +145,8 @@ def _exit_code(arguments: list[str] | None) -> int:
         options.reporter.error(error)
         return error.exit_code
     except click.ClickException as error:
-        options.reporter.clear()
-        error.show()
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ytbuild"
+        options.reporter.error(UsageError(error.format_message(), f"see `{command} --help`"))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         options.reporter.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from ytbuild.config import stage as stage_config
 from ytbuild.config.documents import Documents
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.config.stage import StageConfig
-from ytbuild.errors import ConfigError, ScriptError, SourceError, closest
+from ytbuild.errors import ConfigError, ScriptError, SourceError, StoreError, closest
 from ytbuild.graph import layout, rules, wrappers
 from ytbuild.graph.layout import Placed
 from ytbuild.graph.rules import Rules
@@ -57,12 +58,13 @@ class Workspace:
         self.build_dir = os.path.join(root, ".build")
         self.documents = Documents(self.build_dir)
         self.index = FingerprintIndex(self.build_dir)
+        self.overrides = overrides
         self.config = pipeline_config.load(directory, config, overrides, self.documents)
         self._scanner = TreeScanner(root, self.index, BuiltinRules())
         self._seen_targets: set[bytes] = set()
 
-    def plan(self, stages: tuple[str, ...] | None = None) -> Plan:
-        """Return the plan for the enabled stages, or for those named.
+    def plan(self) -> Plan:
+        """Return the plan for the enabled stages.
 
         Raises a `UsageError` for whatever is wrong with the configuration or a source; nothing is written.
         """
@@ -70,7 +72,7 @@ class Workspace:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            return self._plan(stages)
+            return self._plan()
         finally:
             if collecting:
                 gc.enable()
@@ -80,12 +82,19 @@ class Workspace:
         self.documents.save()
         self.index.save(self._scanner.seen_folders, self._seen_targets)
 
-    def _plan(self, only: tuple[str, ...] | None) -> Plan:
+    def save_if_built(self) -> None:
+        """Write the caches for a command that only looks: not where nothing was built, and never as a failure."""
+        if os.path.isdir(self.build_dir):
+            with contextlib.suppress(StoreError):
+                self.save()
+
+    def _plan(self) -> Plan:
         config = self.config
         known_rules = rules.load(self.documents)
         keys = known_rules.operation_keys()
-        names = config.enabled_stages if only is None else only
-        stages = tuple(stage_config.load(config.directory, name, self.documents, keys) for name in names)
+        stages = tuple(
+            stage_config.load(config.directory, name, self.documents, keys) for name in config.enabled_stages
+        )
         all_wrappers = [wrapper for stage in stages for wrapper in wrappers.wrappers(stage, known_rules)]
         wrappers.check_distinct(all_wrappers)
         placed, warnings = layout.place(config, stages, [wrapper.arcname for wrapper in all_wrappers])
@@ -141,10 +150,10 @@ class Workspace:
         inputs = load()
         if not inputs.members:
             raise SourceError(
-                f"{placed.name}: everything in {quote(placed.sources[0].shown)} is left out",
-                f"see `ytbuild ls --ignored -v {placed.name}`, or remove the entry",
+                f"{placed.name}: {quote(placed.sources[0].shown)} has no file that ships" + _example(scanned),
+                f"remove the entry ({placed.given}), or the rule that leaves its files out",
             )
-        _check_scripts_ship(placed, inputs, all_wrappers)
+        _check_scripts_ship(placed, inputs, scanned, all_wrappers)
         biggest = sorted(((member.size, member.arcname) for member in inputs.members), reverse=True)
         warnings = [*_left_out_secrets(scanned), *_compiled(placed, inputs), *_large_files(placed, biggest)]
         total = sum(member.size for member in inputs.members)
@@ -171,21 +180,40 @@ def _wrappers_target(all_wrappers: list[Wrapper], known_rules: Rules) -> Target:
     return Target("wrappers", target_key(inputs), len(members), total, (), (), lambda: inputs)
 
 
-def _check_scripts_ship(placed: Placed, inputs: TargetInputs, all_wrappers: list[Wrapper]) -> None:
+def _check_scripts_ship(
+    placed: Placed, inputs: TargetInputs, scanned: tuple[Tree, ...], all_wrappers: list[Wrapper]
+) -> None:
     shipped_names = {member.arcname for member in inputs.members}
     for wrapper in all_wrappers:
         arcname = f"stages/{wrapper.stage}/src/{wrapper.script}"
         if placed.name == f"stage:{wrapper.stage}" and arcname not in shipped_names:
             raise ScriptError(
-                f"{quote(arcname)}, which {wrapper.arcname} starts, is left out of the archive",
-                f"see `ytbuild ls --ignored -v stage:{wrapper.stage}` for the line that leaves it out",
+                f"{quote(arcname)}, which {quote(wrapper.arcname)} starts, is left out of the archive"
+                + _reason(scanned, arcname),
+                "remove the rule, or bring the file back with a line that begins with '!'",
             )
+
+
+def _reason(scanned: tuple[Tree, ...], arcname: str) -> str:
+    """Return ` by .ytignore:3: *.py` for what a rule leaves out, itself or with a directory above it."""
+    for tree in scanned:
+        for item in tree.ignored():
+            if f"{arcname}/".startswith(f"{tree.source.arcname}/{item.relative}/"):
+                return f" by {item.reason.shown}"
+    return ""
+
+
+def _example(scanned: tuple[Tree, ...]) -> str:
+    for tree in scanned:
+        for item in tree.ignored():
+            return f"; {quote(item.relative)}, for example, is left out by {item.reason.shown}"
+    return ""
 
 
 def _left_out_secrets(scanned: tuple[Tree, ...]) -> list[str]:
     return [
         f"{quote(os.path.join(tree.source.shown, item.relative))} is left out: it looks like a secret "
-        f"({item.reason.file}:{item.reason.line}: {item.reason.text}); "
+        f"({item.reason.shown}); "
         f"if it must ship, add the line !{item.relative.rsplit('/', 1)[-1]} to a .ytignore"
         for tree in scanned
         for item in tree.ignored()
@@ -234,15 +262,11 @@ def _too_large(targets: list[Target]) -> list[str]:
     ]
 
 
-def check_stage_selection(config: PipelineConfig, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the enabled stages that are named, in the order of the configuration.
-
-    Raises `ConfigError` for a name that is not enabled, with the closest one that is.
-    """
+def check_stage_selection(config: PipelineConfig, names: tuple[str, ...]) -> None:
+    """Raise `ConfigError` for a name that is no enabled stage, with the closest one that is."""
     for name in names:
         if name not in config.enabled_stages:
             raise ConfigError(
                 f"the stage {name!r} is not enabled in {config.shown}",
                 closest(name, config.enabled_stages) or f"enabled: {', '.join(config.enabled_stages)}",
             )
-    return tuple(name for name in config.enabled_stages if not names or name in names)

@@ -9,7 +9,7 @@ from ytbuild import shipped
 from ytbuild.config.documents import Documents
 from ytbuild.config.stage import OperationKeys
 
-KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort", "yql")
+KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort")
 
 
 @dataclass(frozen=True)

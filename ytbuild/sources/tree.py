@@ -200,7 +200,7 @@ class TreeScanner:
             path = os.path.join(folder, name)
             reason = self.judge(chain, False).left_out(prefix, path, name, os.path.isdir(path))
             if reason is not None or is_always_left_out(name):
-                by = f"{reason.file}:{reason.line}: {reason.text}" if reason else f"the name {name}"
+                by = reason.shown if reason else f"the name {name}"
                 raise SourceError(
                     f"{quote(source.shown)} is left out by {by}",
                     "remove the rule, or bring it back with a line that begins with '!'",

@@ -13,6 +13,7 @@ from ytbuild import shipped
 from ytbuild.errors import IgnoreFileError
 from ytbuild.sources import ytignore
 from ytbuild.sources.ytignore import IgnoreFile, Match
+from ytbuild.text import quote
 
 _RULE_FILES = ("default.ytignore", "secrets.ytignore", "secrets-in-modules.ytignore", "private-keys.ytignore")
 _KEY_MARK = b"PRIVATE KEY-----"
@@ -26,6 +27,11 @@ class LeftOut(NamedTuple):
     line: int
     text: str
     secret: bool
+
+    @property
+    def shown(self) -> str:
+        """The place and the text of the line, as `git check-ignore -v` names them."""
+        return f"{quote(self.file)}:{self.line}: {quote(self.text)}" if self.file else f"the name {quote(self.text)}"
 
 
 class BuiltinRules:

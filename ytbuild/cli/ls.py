@@ -1,0 +1,116 @@
+"""`ytbuild ls`."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from ytbuild.cli.main import Options, common_options
+from ytbuild.errors import UnknownTargetError, closest
+from ytbuild.graph.plan import Plan
+from ytbuild.graph.target import Member, Target
+from ytbuild.sources.tree import Ignored, Tree
+from ytbuild.text import plural, quote, size
+
+
+@click.command("ls")
+@click.argument("target", required=False)
+@click.option("--ignored", is_flag=True, help="List what was left out; with -v, by which line of which file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@common_options
+@click.pass_obj
+def command(options: Options, target: str | None, ignored: bool, as_json: bool) -> None:
+    """List what goes into the archive, of one TARGET or of all.
+
+    With --ignored it lists what does not, one path a line; -v puts the rule before each, as `git check-ignore -v`
+    does.
+    """
+    workspace = options.workspace()
+    plan = workspace.plan()
+    workspace.save_if_built()
+    chosen = _chosen(plan, target)
+    if ignored:
+        left_out = [
+            (tree, item) for found in chosen for tree in plan.trees.get(found.name, ()) for item in tree.ignored()
+        ]
+        _list_ignored(left_out, as_json, options.reporter.verbose)
+        options.reporter.line(f"{plural(len(left_out), 'path')} left out of {plural(len(chosen), 'target')}")
+        return
+    if as_json:
+        click.echo(json.dumps(as_data(plan, chosen), indent=2))
+    else:
+        for found in chosen:
+            _list_members(found)
+    files, total = sum(found.files for found in chosen), sum(found.size for found in chosen)
+    options.reporter.line(f"{plural(len(chosen), 'target')}, {plural(files, 'file')}, {size(total)}")
+
+
+def _chosen(plan: Plan, name: str | None) -> list[Target]:
+    found = [target for target in plan.targets if name in (None, target.name)]
+    if not found:
+        names = [target.name for target in plan.targets]
+        raise UnknownTargetError(
+            f"there is no target {name!r}", closest(str(name), names) or f"the targets are {', '.join(names)}"
+        )
+    return found
+
+
+def _list_members(target: Target) -> None:
+    click.echo(f"{quote(target.name)}  {target.key.hex()[:8]}")
+    for member in target.load().members:
+        click.echo(f"  {'x' if member.executable else '-'} {size(member.size):>10}  {_shown(member)}")
+
+
+def _shown(member: Member) -> str:
+    return f"{quote(member.arcname)} -> {quote(member.link)}" if member.link else quote(member.arcname)
+
+
+def _path(tree: Tree, item: Ignored) -> str:
+    return os.path.join(tree.source.shown, item.relative) + ("/" if item.is_directory else "")
+
+
+def _list_ignored(left_out: list[tuple[Tree, Ignored]], as_json: bool, verbose: bool) -> None:
+    if as_json:
+        paths = [
+            {
+                "path": _path(tree, item),
+                "file": item.reason.file or None,
+                "line": item.reason.line or None,
+                "pattern": item.reason.text if item.reason.file else None,
+                "secret": item.reason.secret,
+            }
+            for tree, item in left_out
+        ]
+        click.echo(json.dumps({"format_version": "1.0", "ignored": paths}, indent=2))
+        return
+    for tree, item in left_out:
+        rule = f"{item.reason.shown}\t" if verbose else ""
+        click.echo(f"{rule}{quote(_path(tree, item))}")
+
+
+def as_data(plan: Plan, targets: list[Target]) -> dict[str, object]:
+    """Return targets and their members as plain values for JSON."""
+    return {
+        "format_version": "1.0",
+        "key": plan.key,
+        "targets": [
+            {
+                "name": target.name,
+                "key": target.key.hex(),
+                "files": target.files,
+                "size": target.size,
+                "members": [_member_data(member) for member in target.load().members],
+            }
+            for target in targets
+        ],
+    }
+
+
+def _member_data(member: Member) -> dict[str, Any]:
+    if member.link:
+        return {"name": member.arcname, "link": member.link}
+    mode = "0755" if member.executable else "0644"
+    return {"name": member.arcname, "size": member.size, "mode": mode, "hash": member.digest[:16].hex()}

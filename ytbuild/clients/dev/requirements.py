@@ -1,0 +1,51 @@
+"""A stage's `requirements.txt`, installed once per content into a folder under `.build`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from xxhash import xxh3_128_hexdigest
+
+from ytbuild import cachefile
+from ytbuild.errors import OperationFailed
+
+_TAIL_LINES = 12
+
+
+def install(requirements: str, python: str, build_dir: str) -> str:
+    """Return the folder with the packages that a requirements file names, installing them when it is new.
+
+    They go into a folder of their own, never into anybody's environment. Raises `OperationFailed` with pip's last
+    words when pip fails.
+    """
+    with open(requirements, "rb") as file:
+        content = file.read()
+    key = xxh3_128_hexdigest(b"%d:%s" % (len(python), python.encode()) + content)
+    folder = os.path.join(build_dir, "requirements", key)
+    if os.path.isdir(folder):
+        return folder
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    fresh = cachefile.temporary_name(os.path.dirname(folder))
+    command = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet"]
+    try:
+        done = subprocess.run(
+            [*command, "--target", fresh, "-r", requirements],
+            cwd=os.path.dirname(requirements),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").rstrip().split("\n")[-_TAIL_LINES:]
+            raise OperationFailed(
+                f"pip could not install {requirements}:\n" + "\n".join(f"  {line}" for line in said),
+                "correct the file, or make the packages available to pip on this machine",
+            )
+        os.makedirs(fresh, exist_ok=True)
+        if not os.path.isdir(folder):
+            os.rename(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return folder

@@ -1,0 +1,184 @@
+"""Dev tables: JSON lines under `.dev`, one file per table, replaced in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+from ytbuild import cachefile
+from ytbuild.clients.base import Row
+from ytbuild.errors import TableError
+from ytbuild.text import quote
+
+_CATALOGUE = "catalogue.json"
+_NOT_IN_A_NAME = set('[]{}<>#&*@"\\')
+
+
+class TableStore:
+    """The tables below one `.dev` folder.
+
+    `//tmp/x/data` is `data.jsonl`; a second path with the same last component gets a file of its own, and the
+    catalogue records which file belongs to which path. A file that was put there by hand belongs to the first
+    path that asks for it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._catalogue_path = os.path.join(folder, _CATALOGUE)
+
+    def file_of(self, table: str) -> str:
+        """Return the file of a table, which may not exist; raises `TableError` for a path that is none."""
+        catalogue = self._catalogue()
+        name = catalogue.get(table)
+        if name is None:
+            name = _file_name(table, set(catalogue.values()))
+        return os.path.join(self._folder, name)
+
+    def existing_file(self, table: str) -> str:
+        """Return the file of a table; raises `TableError` when there is no such table."""
+        path = self.file_of(table)
+        if not os.path.isfile(path):
+            raise TableError(
+                f"there is no table {table} ({quote(path)} does not exist)",
+                "run the stage that writes it first, or put a file of JSON lines there",
+            )
+        self._record(table, path)
+        return path
+
+    def exists(self, table: str) -> bool:
+        """Tell whether the table exists."""
+        return os.path.isfile(self.file_of(table))
+
+    def write(self, table: str, rows: Iterable[Row], append: bool = False) -> int:
+        """Write rows and return their number; a failure leaves the table as it was.
+
+        Raises `TableError`, naming row and column, for a value that JSON cannot hold.
+        """
+        count = 0
+        with self.replacing(table, append) as file:
+            for count, row in enumerate(rows, 1):
+                file.write(_encode(row, count - 1, table))
+        return count
+
+    def read(self, table: str) -> Iterator[Row]:
+        """Give the rows of a table one by one."""
+        with open(self.existing_file(table), "rb") as file:
+            for number, line in enumerate(file):
+                yield _decode(line, number, table)
+
+    def row_count(self, table: str) -> int:
+        """Return the number of rows of a table."""
+        with open(self.existing_file(table), "rb") as file:
+            return count_lines(file)
+
+    def replacing(self, table: str, append: bool = False) -> _Replacing:
+        """Give a file that becomes the table when the block ends well; with `append` the rows of old come first."""
+        path = self.file_of(table)
+        os.makedirs(self._folder, exist_ok=True)
+        return _Replacing(self, table, path, append)
+
+    def _catalogue(self) -> dict[str, str]:
+        try:
+            with open(self._catalogue_path, encoding="utf-8") as file:
+                found = json.load(file)
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _record(self, table: str, path: str) -> None:
+        catalogue = self._catalogue()
+        if catalogue.get(table) != os.path.basename(path):
+            catalogue[table] = os.path.basename(path)
+            with cachefile.replacing(self._catalogue_path) as file:
+                file.write(json.dumps(catalogue, indent=1, sort_keys=True).encode())
+
+
+class _Replacing:
+    """The context manager behind `TableStore.replacing`."""
+
+    def __init__(self, store: TableStore, table: str, path: str, append: bool) -> None:
+        self._store = store
+        self._table = table
+        self._path = path
+        self._append = append
+        self._writing = cachefile.replacing(path)
+
+    def __enter__(self) -> IO[bytes]:
+        file = self._writing.__enter__()
+        if self._append and os.path.isfile(self._path):
+            with open(self._path, "rb") as old:
+                shutil.copyfileobj(old, file, 1 << 20)
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                complete = file.read(1) == b"\n"
+                if not complete:
+                    file.write(b"\n")
+        return file
+
+    def __exit__(self, *details: Any) -> None:
+        self._writing.__exit__(*details)
+        if details[0] is None:
+            self._store._record(self._table, self._path)
+
+
+def count_lines(file: IO[bytes]) -> int:
+    """Return the number of lines from the file's position on; a last one without a newline counts."""
+    count = 0
+    last = b"\n"
+    while block := file.read(1 << 20):
+        count += block.count(b"\n")
+        last = block[-1:]
+    return count + (last != b"\n")
+
+
+def _file_name(table: str, taken: set[str]) -> str:
+    last = table.rsplit("/", 1)[-1]
+    if not table.startswith("//") or not last or last in (".", "..") or "\0" in table:
+        raise TableError(f"{table!r} is not a table's path", "write a Cypress path, such as //tmp/me/data")
+    if _NOT_IN_A_NAME & set(table):
+        raise TableError(
+            f"{table!r} has attributes or ranges, which dev does not have", "name the whole table and nothing else"
+        )
+    name = f"{last}.jsonl"
+    if name in taken or len(os.fsencode(name)) > 200:
+        name = f"{last[:60]}-{hashlib.sha256(table.encode()).hexdigest()[:12]}.jsonl"
+    return name
+
+
+def _encode(row: Any, number: int, table: str) -> bytes:
+    try:
+        if isinstance(row, dict) and all(isinstance(name, str) for name in row):
+            return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise _unwritable(row, number, table)
+
+
+def _unwritable(row: Any, number: int, table: str) -> TableError:
+    hint = "a row is a dict of text keys and None, bool, int, finite float, str, list or dict values"
+    if not isinstance(row, dict):
+        return TableError(f"{table}: row {number} is {type(row).__name__}, not a dict", hint)
+    for name, value in row.items():
+        if not isinstance(name, str):
+            return TableError(f"{table}: row {number} has the column {name!r}, which is no text", hint)
+        try:
+            json.dumps(value, allow_nan=False).encode()
+            json.dumps(value, ensure_ascii=False).encode()
+        except (TypeError, ValueError, RecursionError):
+            kind = type(value).__name__
+            return TableError(f"{table}: row {number}, column {name!r}: a {kind} that JSON cannot hold", hint)
+    return TableError(f"{table}: row {number} cannot be written", hint)
+
+
+def _decode(line: bytes, number: int, table: str) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise TableError(f"{table}: line {number + 1} is not JSON: {error}", "correct the file by hand") from None
+    if not isinstance(row, dict):
+        raise TableError(f"{table}: line {number + 1} is not a JSON object", "correct the file by hand")
+    return row

@@ -1,0 +1,109 @@
+"""Operation blocks become specs: every name, table and script is resolved, and checked, before anything runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ytbuild.clients.base import LegCommand, OperationSpec
+from ytbuild.config import secrets
+from ytbuild.config.stage import Operation, StageConfig, required
+from ytbuild.errors import ScriptError, StageError
+from ytbuild.graph.plan import Plan
+from ytbuild.graph.rules import Leg, OperationRule
+
+_TABLES = {
+    "map": ("input_table", "output_table"),
+    "map_reduce": ("input_table", "output_table"),
+    "reduce": ("input_table", "output_table"),
+    "sort": ("input_table",),
+    "vanilla": (),
+}
+
+
+def declared(plan: Plan, stage: StageConfig, known_secrets: Mapping[str, str]) -> list[OperationSpec]:
+    """Return the specs of the operations that a stage declares, in their order.
+
+    Raises a `UsageError` for whatever would not run: a missing setting, a missing script, a secret without a value.
+    """
+    if not stage.operations:
+        raise StageError(
+            f"the stage {stage.name!r} has nothing to run",
+            f"write stages/{stage.name}/stage.py, or declare operations under client.operations in {stage.shown}",
+        )
+    return [_spec(plan, stage, operation, known_secrets) for operation in stage.operations]
+
+
+def _spec(plan: Plan, stage: StageConfig, operation: Operation, known_secrets: Mapping[str, str]) -> OperationSpec:
+    if operation.kind is None:
+        kinds = ", ".join(sorted(plan.rules.operations))
+        raise operation.section.error("kind", "is missing", f"say what {operation.name} is: {kinds}")
+    rule = plan.rules.operations[operation.kind]
+    tables = {key: str(required(operation, key)) for key in _TABLES[rule.kind]}
+    sort_by, reduce_by = _columns(operation)
+    return OperationSpec(
+        stage=stage.name,
+        name=operation.name,
+        kind=rule.kind,
+        legs=tuple(_leg(plan, stage, operation, rule, leg) for leg in rule.legs),
+        input_table=tables.get("input_table"),
+        output_table=tables.get("output_table"),
+        sort_by=sort_by,
+        reduce_by=reduce_by,
+        append=operation.settings.get("append") is True,
+        environment=_environment(operation, known_secrets),
+    )
+
+
+def _columns(operation: Operation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    section = operation.section
+    for key in ("sort_by", "reduce_by"):
+        value = operation.settings.get(key)
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            raise section.error(key, "has a column with an order", "name columns only: dev sorts ascending")
+    sort_by, reduce_by = section.texts("sort_by"), section.texts("reduce_by")
+    if operation.kind == "sort":
+        required(operation, "sort_by")
+    if operation.kind in ("map_reduce", "reduce"):
+        required(operation, "reduce_by")
+        if sort_by and sort_by[: len(reduce_by)] != reduce_by:
+            raise section.error(
+                "sort_by",
+                f"is {list(sort_by)}, which does not begin with reduce_by, {list(reduce_by)}",
+                "the cluster refuses it: rows of one group would not lie together",
+            )
+    return sort_by, reduce_by
+
+
+def _leg(plan: Plan, stage: StageConfig, operation: Operation, rule: OperationRule, leg: Leg) -> LegCommand:
+    for wrapper in plan.wrappers:
+        if wrapper.stage == stage.name and wrapper.leg.name == leg.name and operation.name in wrapper.operations:
+            return LegCommand(leg.name, wrapper.arcname, _job_count(operation, rule, leg))
+    raise ScriptError(
+        f"{stage.shown}: the operation {operation.name} has no script for its leg {leg.name}",
+        f"create stages/{stage.name}/src/{leg.scripts[0]}, or name another one with {leg.setting}:",
+    )
+
+
+def _job_count(operation: Operation, rule: OperationRule, leg: Leg) -> int:
+    """Return how many jobs a leg gets; a reducer gets one, so that no group is cut."""
+    if leg is not rule.legs[0] or rule.kind == "reduce":
+        return 1
+    if rule.kind == "map_reduce":
+        return int(operation.settings.get("map_job_count") or 1)
+    resources: Mapping[str, Any] = operation.settings.get("resources") or {}
+    return int(resources.get("job_count") or operation.settings.get("job_count") or 1)
+
+
+def _environment(operation: Operation, known_secrets: Mapping[str, str]) -> dict[str, str]:
+    own: Mapping[str, Any] = operation.settings.get("env") or {}
+    names = operation.section.texts("secrets")
+    chosen = secrets.choose(names, dict(known_secrets), dict(os.environ))
+    return chosen | {str(name): _text(value) for name, value in own.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
