@@ -79,7 +79,10 @@ def read(path: str, shown: str) -> bytes:
 
 
 def line_of(path: str, keys: tuple[str, ...]) -> int | None:
-    """Return the line (from 1) in which the key at the end of `keys` stands, for an error message."""
+    """Return the line (from 1) in which the key at the end of `keys` stands, for an error message.
+
+    A key such as `upload_paths[1]` means the second item of the list under it.
+    """
     import yaml
 
     try:
@@ -89,15 +92,26 @@ def line_of(path: str, keys: tuple[str, ...]) -> int | None:
         return None
     line = None
     for key in keys:
-        if not isinstance(node, yaml.MappingNode):
+        name, _, index = key.removesuffix("]").partition("[")
+        value = _under(node, name)
+        if value is None:
             return line
+        line, node = value
+        if index and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
+            node = node.value[int(index)]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _under(node: Any, key: str) -> tuple[int, Any] | None:
+    """Return (line, value) of a key in a mapping node."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == key:
-                line, node = name.start_mark.line + 1, value
-                break
-        else:
-            return line
-    return line
+                return name.start_mark.line + 1, value
+    return None
 
 
 def place(path: str, shown: str, keys: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Gives a row for each import: which top-level module a module imports."""
+"""Gives a row for each import: which top-level module, other than its own, a module imports."""
 
 import ast
 import warnings
@@ -21,5 +21,7 @@ for row in read_rows():
         names = sorted(set(imported(row["source"])))
     except (SyntaxError, ValueError):
         continue
+    own = row["module"].split(".")[0]
     for name in names:
-        write_row({"imported": name, "by": row["module"]})
+        if name != own:
+            write_row({"imported": name, "by": row["module"]})

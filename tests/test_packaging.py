@@ -1,0 +1,78 @@
+"""The wheel: built with `python -m build`, installed into an empty environment, beside `yt_framework` too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support import clean_environment
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pip_settings() -> dict[str, str]:
+    """Return the variables that tell pip where this machine's packages come from."""
+    return {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the source distribution: what is missing from that cannot hide either."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)],
+        check=True,
+        capture_output=True,
+        env=clean_environment(**pip_settings()),
+    )
+    return next(folder.glob("*.whl"))
+
+
+def install(folder: Path, *requirements: str) -> Path:
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for requirement in requirements:
+        subprocess.run(
+            [*command, requirement], check=True, capture_output=True, env=clean_environment(**pip_settings())
+        )
+    return folder / "bin" / "ytbuild"
+
+
+def works(command: Path, folder: Path) -> str:
+    """Make a pipeline, run it, and return the archive's key."""
+    for arguments in (["init", "p"], ["-C", "p", "run"]):
+        subprocess.run([command, *arguments], cwd=folder, check=True, capture_output=True, env=clean_environment())
+    assert (folder / "p/.dev/greetings.jsonl").read_text().count("Hello") == 3
+    return (folder / "p/.build/manifest.json").read_text().split('"key":"')[1][:32]
+
+
+def test_the_wheel_holds_rules_and_ytjobs_inside_the_package(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for name in (
+        "ytbuild/py.typed",
+        "ytbuild/_shipped/rules/default.ytignore",
+        "ytbuild/_shipped/rules/wrappers/python.sh",
+        "ytbuild/_shipped/rules/init/gitignore",
+        "ytbuild/_shipped/ytjobs/config/__init__.py",
+        "ytjobs/config/__init__.py",
+        "ytbuild/clients/dev/job_site/sitecustomize.py",
+    ):
+        assert name in names
+    assert not any(name.startswith(("tests/", "examples/")) or name.endswith(".pyc") for name in names)
+
+
+def test_it_works_in_an_empty_environment_and_beside_yt_framework_with_one_key(wheel: Path, tmp_path: Path) -> None:
+    command = install(tmp_path / "environment", str(wheel))
+    (tmp_path / "alone").mkdir()
+    alone = works(command, tmp_path / "alone")
+    # yt_framework brings another `ytjobs`, which takes the top-level name's place.
+    install(tmp_path / "environment", "yt_framework")
+    (tmp_path / "beside").mkdir()
+    assert works(command, tmp_path / "beside") == alone
