@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ytbuild import cachefile
 from ytbuild.errors import StoreError
 from ytbuild.graph.plan import Plan, Workspace
 from ytbuild.graph.target import Target
 from ytbuild.store.local import LocalStore, StoredArchive
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 ReportProgress = Callable[[int, int], None]
 """Called with the bytes done so far and the bytes to do."""
@@ -67,8 +71,21 @@ def build(workspace: Workspace, plan: Plan | None = None, progress: ReportProgre
     source does not stay still, and `StoreError` when `.build` cannot be written; the last good archive stays.
     """
     started = time.perf_counter()
-    if plan is None:
-        plan = workspace.plan()
+    if plan is None and not os.path.exists(os.path.join(workspace.build_dir, "manifest.json")):
+        from ytbuild.archive.ahead import CompressingAhead
+
+        with CompressingAhead(workspace.index.recent) as ahead:
+            return _build(workspace, workspace.plan(ahead), progress, started, ahead.chunks)
+    return _build(workspace, plan or workspace.plan(), progress, started, {})
+
+
+def _build(
+    workspace: Workspace,
+    plan: Plan,
+    progress: ReportProgress,
+    started: float,
+    ahead: Mapping[bytes, Future[bytes]],
+) -> BuildResult:
     store = LocalStore(workspace.build_dir, workspace.index)
     store.prepare()
     found = store.find(plan.key)
@@ -77,7 +94,7 @@ def build(workspace: Workspace, plan: Plan | None = None, progress: ReportProgre
         compressed = reused = 0
         _finish(workspace, store, plan, wrote=False)
     else:
-        found, built, compressed, reused = _make(workspace, store, plan, progress)
+        found, built, compressed, reused = _make(workspace, store, plan, progress, ahead)
         _finish(workspace, store, plan, wrote=True)
     return BuildResult(
         key=plan.key,
@@ -92,7 +109,11 @@ def build(workspace: Workspace, plan: Plan | None = None, progress: ReportProgre
 
 
 def _make(
-    workspace: Workspace, store: LocalStore, plan: Plan, progress: ReportProgress
+    workspace: Workspace,
+    store: LocalStore,
+    plan: Plan,
+    progress: ReportProgress,
+    ahead: Mapping[bytes, Future[bytes]],
 ) -> tuple[StoredArchive, frozenset[str], int, int]:
     # Imported here: an unchanged build, the most frequent one, packs nothing.
     from ytbuild.archive import manifest
@@ -111,7 +132,7 @@ def _make(
         progress(done, total)
 
     with store.chunk_reader() as reader, store.writing(plan.key) as file:
-        packed = pack(chunks, file, reader.read, workspace.index.recent, advance)
+        packed = pack(chunks, file, reader.read, workspace.index.recent, advance, ahead)
     summary = manifest.Summary(
         key=plan.key,
         size=packed.size,

@@ -66,30 +66,56 @@ def cut(targets: Sequence[TargetInputs], compressor: bytes) -> list[Chunk]:
     return found
 
 
+class Cutter:
+    """Groups a target's members, given one by one in their order, into runs: the chunks of small members."""
+
+    def __init__(self) -> None:
+        self._run: list[Member] = []
+        self._size = 0
+
+    def add(self, member: Member) -> Iterator[tuple[tuple[Member, ...], int]]:
+        """Give the runs, with their bytes of tar, that are complete now; a large member is in none."""
+        size = _member_size(member)
+        large = member.size > PIECE_SIZE
+        if self._run and (large or self._size + size > MAX_CHUNK):
+            yield self._taken()
+        if large:
+            return
+        self._run.append(member)
+        self._size += size
+        if _cuts(member, size, MEAN_CHUNK):
+            yield self._taken()
+
+    def finish(self) -> Iterator[tuple[tuple[Member, ...], int]]:
+        """Give the last run if there is one."""
+        if self._run:
+            yield self._taken()
+
+    def _taken(self) -> tuple[tuple[Member, ...], int]:
+        run = tuple(self._run), self._size
+        self._run, self._size = [], 0
+        return run
+
+
+def run_key(members: tuple[Member, ...], compressor: bytes) -> bytes:
+    """Return the key of the chunk that holds a run of whole members, and not the end of the archive."""
+    return _key(members, None, False, compressor)
+
+
 def _runs(inputs: TargetInputs, one: bool) -> Iterator[tuple[tuple[Member, ...], int | None, int]]:
     """Give (members, piece, bytes of tar) for each chunk of a target."""
     if one:
         size = sum(_member_size(member) for member in inputs.members)
         yield inputs.members, None, size
         return
-    run: list[Member] = []
-    run_size = 0
+    cutter = Cutter()
     for member in inputs.members:
-        size = _member_size(member)
-        large = member.size > PIECE_SIZE
-        if run and (large or run_size + size > MAX_CHUNK):
-            yield tuple(run), None, run_size
-            run, run_size = [], 0
-        if large:
+        for members, size in cutter.add(member):
+            yield members, None, size
+        if member.size > PIECE_SIZE:
             yield from _pieces(member)
-            continue
-        run.append(member)
-        run_size += size
-        if _cuts(member, size, MEAN_CHUNK):
-            yield tuple(run), None, run_size
-            run, run_size = [], 0
-    if run:
-        yield tuple(run), None, run_size
+    for members, size in cutter.finish():
+        yield members, None, size
 
 
 def _pieces(member: Member) -> Iterator[tuple[tuple[Member, ...], int, int]]:

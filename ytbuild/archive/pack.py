@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO
@@ -39,8 +39,15 @@ class Packed:
     reused: int
 
 
-def pack(chunks: list[Chunk], out: IO[bytes], old: OldChunk, recent: RecentContents, progress: Progress) -> Packed:
-    """Write the archive made of `chunks` to `out`.
+def pack(
+    chunks: list[Chunk],
+    out: IO[bytes],
+    old: OldChunk,
+    recent: RecentContents,
+    progress: Progress,
+    ahead: Mapping[bytes, Future[bytes]] | None = None,
+) -> Packed:
+    """Write the archive made of `chunks` to `out`; `ahead` are chunks that are being compressed already, by key.
 
     Holds a few chunks per core in memory, whatever the sizes. Raises `ChangedWhileBuildingError` when a file is
     no longer what was hashed, and `OSError` when `out` cannot be written.
@@ -49,7 +56,7 @@ def pack(chunks: list[Chunk], out: IO[bytes], old: OldChunk, recent: RecentConte
     whole = xxh3_128()
     built: set[str] = set()
     reused = offset = 0
-    for chunk, data, is_old in _in_order(chunks, old, recent):
+    for chunk, data, is_old in _in_order(chunks, old, recent, ahead or {}):
         out.write(data)
         whole.update(data)
         key, digest = chunk.key.hex(), xxh3_128_hexdigest(data)
@@ -63,12 +70,14 @@ def pack(chunks: list[Chunk], out: IO[bytes], old: OldChunk, recent: RecentConte
     return Packed(tuple(stored), offset, whole.hexdigest(), frozenset(built), len(chunks) - reused, reused)
 
 
-def _in_order(chunks: list[Chunk], old: OldChunk, recent: RecentContents) -> Iterator[tuple[Chunk, bytes, bool]]:
+def _in_order(
+    chunks: list[Chunk], old: OldChunk, recent: RecentContents, ahead: Mapping[bytes, Future[bytes]]
+) -> Iterator[tuple[Chunk, bytes, bool]]:
     window = 2 * (os.cpu_count() or 1)
     with ThreadPoolExecutor(window // 2, thread_name_prefix="compress") as pool:
         waiting: deque[tuple[Chunk, Future[bytes] | bytes]] = deque()
         for chunk in chunks:
-            found = old(chunk.key)
+            found = ahead.get(chunk.key) or old(chunk.key)
             waiting.append((chunk, pool.submit(compress, raw(chunk, recent)) if found is None else found))
             while waiting and (len(waiting) > window or isinstance(waiting[0][1], bytes)):
                 yield _finished(*waiting.popleft())
@@ -89,14 +98,18 @@ def raw(chunk: Chunk, recent: RecentContents) -> bytes:
     """
     if chunk.piece is not None:
         return _raw_piece(chunk.members[0], chunk.piece)
+    run = raw_run(chunk.members, recent)
+    return run + tar.END_OF_ARCHIVE if chunk.last else run
+
+
+def raw_run(members: tuple[Member, ...], recent: RecentContents) -> bytes:
+    """Return the bytes of tar of whole members; raises `ChangedWhileBuildingError` like `raw`."""
     parts: list[bytes] = []
-    for member in chunk.members:
+    for member in members:
         parts.append(tar.header(member.arcname, member.size, member.executable, member.link))
         if member.size:
             parts.append(_content(member, recent))
             parts.append(tar.padding(member.size))
-    if chunk.last:
-        parts.append(tar.END_OF_ARCHIVE)
     return b"".join(parts)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from xxhash import xxh3_128_digest
 
@@ -23,8 +25,9 @@ from ytbuild.graph.rules import Rules
 from ytbuild.graph.target import Member, Target, TargetInputs, archive_key, target_key
 from ytbuild.graph.wrappers import Wrapper
 from ytbuild.sources.credentials import check_requirements
-from ytbuild.sources.fingerprints import FingerprintIndex
-from ytbuild.sources.tree import Tree, TreeScanner
+from ytbuild.sources.fingerprints import FingerprintIndex, Hashed
+from ytbuild.sources.scan import TreeScanner
+from ytbuild.sources.tree import Source, Tree
 from ytbuild.sources.verdicts import BuiltinRules
 from ytbuild.text import plural, quote, size
 
@@ -50,6 +53,18 @@ class Plan:
     warnings: tuple[str, ...]
 
 
+class PlanListener(Protocol):
+    """Hears, while a plan is made, of files that were not known: a build starts to compress them meanwhile."""
+
+    def hashed(self, member: Member) -> None:
+        """A file of the source that is being scanned was read; they come in the archive's order."""
+        ...
+
+    def finished(self) -> None:
+        """The scan of the source has ended."""
+        ...
+
+
 class Workspace:
     """A pipeline's caches, opened for one command; `save` keeps what it learned."""
 
@@ -63,8 +78,8 @@ class Workspace:
         self._scanner = TreeScanner(root, self.index, BuiltinRules())
         self._seen_targets: set[bytes] = set()
 
-    def plan(self) -> Plan:
-        """Return the plan for the enabled stages.
+    def plan(self, listener: PlanListener | None = None) -> Plan:
+        """Return the plan for the enabled stages; `listener` hears of what is hashed on the way.
 
         Raises a `UsageError` for whatever is wrong with the configuration or a source; nothing is written.
         """
@@ -72,7 +87,7 @@ class Workspace:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            return self._plan()
+            return self._plan(listener)
         finally:
             if collecting:
                 gc.enable()
@@ -88,7 +103,7 @@ class Workspace:
             with contextlib.suppress(StoreError):
                 self.save()
 
-    def _plan(self) -> Plan:
+    def _plan(self, listener: PlanListener | None) -> Plan:
         config = self.config
         known_rules = rules.load(self.documents)
         keys = known_rules.operation_keys()
@@ -99,7 +114,7 @@ class Workspace:
         wrappers.check_distinct(all_wrappers)
         placed, warnings = layout.place(config, stages, [wrapper.arcname for wrapper in all_wrappers])
         trees: dict[str, tuple[Tree, ...]] = {}
-        targets = [self._target(item, all_wrappers, trees) for item in placed]
+        targets = [self._target(item, all_wrappers, trees, listener) for item in placed]
         targets.append(_wrappers_target(all_wrappers, known_rules))
         targets.sort(key=lambda target: target.name)
         key = archive_key((target.name, target.key) for target in targets).hex()
@@ -118,8 +133,14 @@ class Workspace:
             ),
         )
 
-    def _target(self, placed: Placed, all_wrappers: list[Wrapper], trees: dict[str, tuple[Tree, ...]]) -> Target:
-        scanned = tuple(self._scanner.scan(source) for source in placed.sources)
+    def _target(
+        self,
+        placed: Placed,
+        all_wrappers: list[Wrapper],
+        trees: dict[str, tuple[Tree, ...]],
+        listener: PlanListener | None,
+    ) -> Target:
+        scanned = tuple(self._scan(source, listener) for source in placed.sources)
         trees[placed.name] = scanned
         load = partial(self._inputs, placed, scanned)
         scripts = [f"{w.stage}/{w.leg.name}/{w.script}" for w in all_wrappers if placed.name == f"stage:{w.stage}"]
@@ -135,6 +156,19 @@ class Workspace:
         record = (target.key, target.files, target.size, target.largest, target.warnings)
         self.index.put_target(scan_key, record)
         return target
+
+    def _scan(self, source: Source, listener: PlanListener | None) -> Tree:
+        if listener is None:
+            return self._scanner.scan(source)
+
+        def hashed(relative: str, result: Hashed) -> None:
+            print_, path = result.fingerprint, f"{source.path}/{relative}"
+            executable = bool(print_[0] & stat.S_IXUSR)
+            listener.hashed(Member(f"{source.arcname}/{relative}", executable, print_[3], result.digest, "", path))
+
+        tree = self._scanner.scan(source, hashed)
+        listener.finished()
+        return tree
 
     def _examined(
         self,

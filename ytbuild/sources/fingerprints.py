@@ -67,7 +67,7 @@ class RecentContents:
     Holds at most `limit` bytes; what does not fit is read again when it is packed.
     """
 
-    def __init__(self, limit: int = 96 << 20) -> None:
+    def __init__(self, limit: int = 64 << 20) -> None:
         self._left = limit
         self._contents: dict[str, bytes] = {}
 
