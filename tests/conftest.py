@@ -9,6 +9,12 @@ import pytest
 from tests.support import Pipeline
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the random ignore sets in tests/sources/test_ytignore_against_git.py."""
+    parser.addoption("--ignore-sets", type=int, default=200, metavar="N", help="random .ytignore sets to try")
+    parser.addoption("--ignore-seed", type=int, default=0, metavar="S", help="seed of the first of them")
+
+
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Pipeline:
     """A pipeline with one stage that has a mapper, and nothing else."""

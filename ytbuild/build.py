@@ -75,7 +75,9 @@ def build(workspace: Workspace, plan: Plan | None = None, progress: ReportProgre
         from ytbuild.archive.ahead import CompressingAhead
 
         with CompressingAhead(workspace.index.recent) as ahead:
-            return _build(workspace, workspace.plan(ahead), progress, started, ahead.chunks)
+            plan = workspace.plan(ahead)
+            ahead.planned()
+            return _build(workspace, plan, progress, started, ahead.chunks)
     return _build(workspace, plan or workspace.plan(), progress, started, {})
 
 

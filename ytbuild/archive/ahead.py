@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
 from types import TracebackType
 
 from ytbuild.archive.chunks import Cutter, run_key
@@ -33,15 +35,25 @@ class CompressingAhead:
         self._recent = recent
         self._cutter = Cutter()
         self._left = _LIMIT
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="ahead")
+        self._waiting: SimpleQueue[tuple[bytes, Future[bytes]] | None] = SimpleQueue()
+        self._threads: list[Thread] = []
 
     def __enter__(self) -> CompressingAhead:
+        # One core is left to the thread that makes the plan: three threads on two cores would slow it by a third.
+        for _ in range(max(1, (os.cpu_count() or 1) - 1)):
+            self._start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        if error is not None:
+            for future in self.chunks.values():
+                future.cancel()
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def hashed(self, member: Member) -> None:
         """Add a member; compress the runs that it completes."""
@@ -50,6 +62,24 @@ class CompressingAhead:
     def finished(self) -> None:
         """Compress the last run of the source; the next one begins a chunk of its own."""
         self._submit(self._cutter.finish())
+
+    def planned(self) -> None:
+        """Use the core of the thread that made the plan, which only waits from now on."""
+        self._start()
+
+    def _start(self) -> None:
+        thread = Thread(target=self._work, name="compress-ahead", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            data, future = item
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(compress(data))
+                except BaseException as error:
+                    future.set_exception(error)
 
     def _submit(self, runs: Iterator[tuple[tuple[Member, ...], int]]) -> None:
         for members, size in runs:
@@ -61,4 +91,6 @@ class CompressingAhead:
             except ChangedWhileBuildingError:
                 # The plan or the pack will meet the file again, and say so if it matters.
                 continue
-            self.chunks[run_key(members, identity())] = self._pool.submit(compress, data)
+            future: Future[bytes] = Future()
+            self.chunks[run_key(members, identity())] = future
+            self._waiting.put((data, future))

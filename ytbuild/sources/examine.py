@@ -107,7 +107,7 @@ class Examination:
         )
 
     def _ships(self, name: str, is_directory: bool) -> bool:
-        reason = self._judge.left_out(self._prefix, f"{self._path}/{name}", name, is_directory)
+        reason = self._judge.left_out(self._prefix, self._path, name, is_directory)
         if reason is not None:
             self._ignored.append((name, is_directory, *reason))
         return reason is None

@@ -32,6 +32,8 @@ Fingerprint = tuple[int, int, int, int, int, int]
 _SCHEMA = "fingerprints-1"
 _FILE_NAME = "fingerprints.files"
 _ATTEMPTS = 3
+# O_NONBLOCK: a fifo that took a file's place after the scan must not hang the build.
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Hashed(NamedTuple):
@@ -204,33 +206,29 @@ def hash_content(path: str, shown: str, expected: Fingerprint, recent: RecentCon
     """
     for _ in range(_ATTEMPTS):
         try:
-            digest, data, after = _read(path, expected[3])
+            descriptor = os.open(path, _READ)
+            try:
+                if expected[3] <= PIECE_SIZE:
+                    data = os.read(descriptor, expected[3] + 1)
+                    digest = xxh3_128_digest(data)
+                else:
+                    data, digest = b"", _hash_pieces(descriptor)
+                after = fingerprint(os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise SourceError(
                 f"cannot read {quote(shown)}: {error.strerror}",
                 "make it readable, or leave it out with a line in .ytignore",
             ) from error
         if after == expected:
-            if recent is not None and data is not None:
+            if recent is not None and data:
                 recent.keep(path, data)
             return Hashed(after, digest)
         expected = after
     raise ChangedWhileBuildingError(
-        f"{quote(shown)} changes while it is being read",
-        "stop what writes to it, or leave it out with .ytignore",
+        f"{quote(shown)} changes while it is being read", "stop what writes to it, or leave it out with .ytignore"
     )
-
-
-def _read(path: str, size: int) -> tuple[bytes, bytes | None, Fingerprint]:
-    # O_NONBLOCK: a fifo that took the file's place after the scan must not hang the build.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        if size <= PIECE_SIZE:
-            data = os.read(descriptor, size + 1)
-            return xxh3_128_digest(data), data, fingerprint(os.fstat(descriptor))
-        return _hash_pieces(descriptor), None, fingerprint(os.fstat(descriptor))
-    finally:
-        os.close(descriptor)
 
 
 def _hash_pieces(descriptor: int) -> bytes:

@@ -124,7 +124,7 @@ class TreeScanner:
         for name in relative.split("/"):
             chain = chains.get(os.path.join(folder, ".ytignore"), chain)
             path = os.path.join(folder, name)
-            reason = self.judge(chain, False).left_out(prefix, path, name, os.path.isdir(path))
+            reason = self.judge(chain, False).left_out(prefix, folder, name, os.path.isdir(path))
             if reason is not None or is_always_left_out(name):
                 by = reason.shown if reason else f"the name {name}"
                 raise SourceError(

@@ -109,15 +109,16 @@ class Judge:
         self._names = ytignore.any_of([p.regex for file in everything for p in file.patterns if p.basename])
         self._has_paths = any(file.paths is not None for file in everything)
 
-    def left_out(self, folder: bytes, path: str, name: str, is_directory: bool) -> LeftOut | None:
-        """Return why the entry at `path` is left out, or None when it ships.
+    def left_out(self, folder: bytes, parent: str, name: str, is_directory: bool) -> LeftOut | None:
+        """Return why the entry `name` of the directory `parent` is left out, or None when it ships.
 
-        `folder` is the entry's directory relative to the outermost one that has ignore files, as bytes, with a
-        slash at the end unless empty.
+        `folder` is that directory relative to the outermost one that has ignore files, as bytes, with a slash at
+        the end unless empty.
         """
         raw = os.fsencode(name)
         if not self._has_paths and (self._names is None or self._names.fullmatch(raw) is None):
             return None
+        path = f"{parent}/{name}"
         entry = folder + raw
         match = self._first(entry, raw, is_directory)
         if match is not None and not match.pattern.negated:
