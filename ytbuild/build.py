@@ -184,12 +184,12 @@ def extract(result: BuildResult, workspace: Workspace, store: LocalStore) -> str
     assert found is not None
     try:
         with cachefile.translated(fresh):
-            extract_archive(found.path, found.summary, fresh)
-            old = cachefile.temporary_name(workspace.build_dir)
-            if os.path.lexists(destination):
-                os.rename(destination, old)
-                shutil.rmtree(old, ignore_errors=True)
-            os.rename(fresh, destination)
+            os.mkdir(fresh)
+            # The lock tells whoever cleans up that the folder is not abandoned.
+            with cachefile.locked_folder(fresh):
+                extract_archive(found.path, found.summary, fresh)
+                with cachefile.locked_folder(workspace.build_dir):
+                    cachefile.rename_over(fresh, destination)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return destination

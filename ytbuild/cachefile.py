@@ -13,6 +13,7 @@ import errno
 import fcntl
 import marshal
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from typing import IO, Any
 from xxhash import xxh3_128_digest
 
 from ytbuild.errors import StoreError
+from ytbuild.files import READ_NO_LINK
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -86,16 +88,53 @@ def replacing(path: str, mode: int = 0o644) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fchmod(file.fileno(), mode)
-                os.rename(temporary, path)
+                rename_over(temporary, path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
 
 
+def rename_over(source: str, destination: str) -> None:
+    """Rename a file or folder of ours to `destination`, in one step unless a folder is in its way."""
+    try:
+        os.rename(source, destination)
+    except (IsADirectoryError, NotADirectoryError, FileExistsError):
+        remove(destination)
+        os.rename(source, destination)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        remove(destination)
+        os.rename(source, destination)
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link or a whole folder, whatever is there."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        # First out of the way: a folder cannot be removed in one step, and others may look at it.
+        aside = temporary_name(os.path.dirname(path))
+        os.rename(path, aside)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
 def temporary_name(folder: str) -> str:
     """Return a name in `folder` that no other process or thread of this machine uses."""
     return os.path.join(folder, f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}")
+
+
+@contextlib.contextmanager
+def locked_folder(path: str) -> Iterator[None]:
+    """Hold the lock of a folder of ours, waiting for whoever holds it; it needs no file and no right to write."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -114,6 +153,11 @@ def translated(path: str) -> Iterator[None]:
                 f"cannot write {path}: {error.strerror}",
                 "the pipeline's folder must be writable: ytbuild keeps its archives in .build there",
             ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+            raise StoreError(
+                f"cannot write {path}: {error.strerror}",
+                "something else is in the place of a folder of ytbuild's: move it away",
+            ) from error
         raise
 
 
@@ -121,15 +165,24 @@ def remove_abandoned(folder: str, older_than: float) -> None:
     """Remove the temporary files in `folder` that no live process holds and that are older than `older_than`.
 
     `older_than` is a time in seconds since the epoch: it keeps a file that was created a moment ago and is not
-    yet locked.
+    yet locked. The age is that of the name (ctime): a temporary link is as old as its file by its mtime.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(TEMPORARY_PREFIX) and entry.stat().st_mtime < older_than:
+            if not entry.name.startswith(TEMPORARY_PREFIX):
+                continue
+            if entry.stat(follow_symlinks=False).st_ctime < older_than:
                 _remove_if_unlocked(entry.path)
 
 
 def _remove_if_unlocked(path: str) -> None:
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, READ_NO_LINK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
+        finally:
+            os.close(descriptor)

@@ -122,5 +122,5 @@ def closest(name: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the known name closest to `name`, or an empty string."""
     import difflib
 
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean '{near[0]}'?" if near else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -19,12 +18,11 @@ _DRAIN = 1 << 20
 
 
 def extract_archive(path: str, summary: Summary, destination: str) -> None:
-    """Unpack the archive at `path` into the new folder `destination`.
+    """Unpack the archive at `path` into the empty folder `destination`.
 
     Raises `ArchiveError` when the archive is cut or damaged: a gzip file that ends between two members looks
     whole to every reader of gzip, so the manifest is asked.
     """
-    os.mkdir(destination)
     stream = _Stream(_chunks(path, summary))
     with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="strict") as archive:
         # Python before 3.11.4 has no filters; what is extracted here was compared with the manifest either way.

@@ -16,6 +16,7 @@ from ytbuild.archive.chunks import Chunk
 from ytbuild.archive.compress import compress
 from ytbuild.archive.manifest import StoredChunk
 from ytbuild.errors import ChangedWhileBuildingError
+from ytbuild.files import READ_NO_LINK
 from ytbuild.graph.target import Member
 from ytbuild.sources.fingerprints import PIECE_SIZE, RecentContents
 from ytbuild.text import quote
@@ -139,7 +140,7 @@ def _raw_piece(member: Member, piece: int) -> bytes:
 
 def _read(path: str, offset: int, count: int) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, READ_NO_LINK)
         try:
             return os.pread(descriptor, count, offset)
         finally:

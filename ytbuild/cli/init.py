@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 import click
 
@@ -31,6 +32,7 @@ def command(options: Options, directory: str) -> None:
 
     Files that are there already are kept as they are, so it can be run again.
     """
+    directory = os.path.join(options.directory, directory) if options.directory != "." else directory
     if os.path.lexists(directory) and not os.path.isdir(directory):
         raise UsageError(f"{quote(directory)} is not a directory", "give a new folder, or one to add a pipeline to")
     created = 0
@@ -45,4 +47,4 @@ def command(options: Options, directory: str) -> None:
                 file.write(shipped.rule(f"init/{template}"))
         options.reporter.line(f"created {quote(path)}")
         created += 1
-    options.reporter.line(f"{plural(created, 'file')} created; next: cd {quote(directory)} && ytbuild run")
+    options.reporter.line(f"{plural(created, 'file')} created; next: cd {shlex.quote(directory)} && ytbuild run")

@@ -15,6 +15,8 @@ from ytbuild.graph.target import Member, Target
 from ytbuild.sources.tree import Ignored, Tree
 from ytbuild.text import plural, quote, size
 
+_OWN = "module:ytjobs"
+
 
 @click.command("ls")
 @click.argument("target", required=False)
@@ -33,6 +35,9 @@ def command(options: Options, target: str | None, ignored: bool, as_json: bool) 
     workspace.save_if_built()
     chosen = _chosen(plan, target)
     if ignored:
+        if target is None:
+            # ytbuild's own copy of ytjobs is nobody's to keep clean.
+            chosen = [found for found in chosen if found.name != _OWN]
         left_out = [
             (tree, item) for found in chosen for tree in plan.trees.get(found.name, ()) for item in tree.ignored()
         ]
@@ -87,8 +92,13 @@ def _list_ignored(left_out: list[tuple[Tree, Ignored]], as_json: bool, verbose: 
         click.echo(json.dumps({"format_version": "1.0", "ignored": paths}, indent=2))
         return
     for tree, item in left_out:
-        rule = f"{item.reason.shown}\t" if verbose else ""
-        click.echo(f"{rule}{quote(_path(tree, item))}")
+        click.echo((f"{_rule(item)}\t" if verbose else "") + quote(_path(tree, item)))
+
+
+def _rule(item: Ignored) -> str:
+    """Return what left an entry out, in the format of `git check-ignore -v`."""
+    reason = item.reason
+    return f"{quote(reason.file)}:{reason.line}:{quote(reason.text)}" if reason.file else "always"
 
 
 def as_data(plan: Plan, targets: list[Target]) -> dict[str, object]:

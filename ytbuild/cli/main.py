@@ -144,6 +144,9 @@ def _exit_code(arguments: list[str] | None) -> int:
     except YtbuildError as error:
         options.reporter.error(error)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ytbuild"
         options.reporter.error(UsageError(error.format_message(), f"see `{command} --help`"))

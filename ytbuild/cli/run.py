@@ -52,6 +52,7 @@ def command(options: Options, stages: tuple[str, ...]) -> None:
             built=built,
             stage_started=lambda name: reporter.line(f"stage {name}"),
             operation_done=done,
+            warned=reporter.warning,
         ),
     )
     reporter.line(

@@ -8,6 +8,14 @@ from typing import Any
 
 from ytbuild.config.documents import place
 from ytbuild.errors import ConfigError, UnknownKeyError, closest
+from ytbuild.text import quote
+
+NAME_RULE = "ASCII letters, digits, '_', '.' and '-', the first a letter, a digit or '_'"
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a name may become part of file names: `[A-Za-z0-9_][A-Za-z0-9_.-]*`."""
+    return name.isascii() and bool(name) and name[0] not in ".-" and all(c.isalnum() or c in "_.-" for c in name)
 
 
 @dataclass(frozen=True)
@@ -22,15 +30,15 @@ class Section:
     def error(self, key: str, problem: str, hint: str) -> ConfigError:
         """Return the error for one key of this section."""
         where = place(self.path, self.shown, (*self.keys, key))
-        return ConfigError(f"{where}: {'.'.join((*self.keys, key))} {problem}", hint)
+        return ConfigError(f"{where}: {_dotted(*self.keys, key)} {problem}", hint)
 
     def check_known(self, known: Collection[str]) -> None:
         """Raise `UnknownKeyError` for the first key that is not in `known`."""
         for key in self.values:
             if key not in known:
                 where = place(self.path, self.shown, (*self.keys, key))
-                hint = closest(str(key), known) or f"the keys of {'.'.join(self.keys)} are {', '.join(sorted(known))}"
-                raise UnknownKeyError(f"{where}: unknown key {'.'.join((*self.keys, str(key)))}", hint)
+                hint = closest(str(key), known) or f"the keys of {_dotted(*self.keys)} are {', '.join(sorted(known))}"
+                raise UnknownKeyError(f"{where}: unknown key {_dotted(*self.keys, str(key))}", hint)
 
     def section(self, key: str) -> Section:
         """Return the mapping under `key`, empty when it is absent; raises `ConfigError` when it is no mapping."""
@@ -50,6 +58,13 @@ class Section:
             raise self.error(key, f"is {value!r}, not a text", "give one text")
         return value
 
+    def flag(self, key: str) -> bool:
+        """Return the truth value under `key`, false when it is absent; raises `ConfigError` for anything else."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.error(key, f"is {value!r}", "it is true or false")
+        return value is True
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts; a single text counts as a list of one, blanks are dropped."""
         value = self.values.get(key)
@@ -59,3 +74,7 @@ class Section:
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise self.error(key, f"is {value!r}, not a list of texts", "for example [first, second]")
         return tuple(item.strip() for item in items if item.strip())
+
+
+def _dotted(*keys: str) -> str:
+    return ".".join(quote(key) for key in keys if key)

@@ -1,7 +1,7 @@
 """YAML files as plain values, resolved by OmegaConf, and remembered by their content.
 
 Importing OmegaConf takes longer than scanning 10,000 files, so what a file resolved to is kept in
-`.build/fingerprints.config`, keyed by its bytes, the overrides, and (when it reads the environment) by all of it.
+`.build/fingerprints.config`, keyed by its bytes and the overrides. One that reads the environment is resolved anew.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ytbuild import cachefile
 from ytbuild.cachefile import dumps
 from ytbuild.config import yaml_plain
 from ytbuild.errors import ConfigError
+from ytbuild.files import read_regular
 from ytbuild.text import quote
 
 _SCHEMA = "config-1"
@@ -33,15 +34,24 @@ class Documents:
         self._known: dict[bytes, Any] = stored if isinstance(stored, dict) else {}
         self._used: dict[bytes, Any] = {}
 
-    def mapping(self, path: str, shown: str, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
+    def mapping(
+        self, path: str, shown: str, sections: tuple[str, ...], overrides: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """Return the mapping in a YAML file, interpolations resolved, `overrides` (`a.b=1`) applied.
+
+        `sections` are the dotted keys that are needed. The others belong to the user's own code, which may know
+        resolvers and variables that are not known here; they may be left out of the result.
 
         Raises `ConfigError` when the file is missing, is not YAML, is no mapping or does not resolve.
         """
         data = read(path, shown)
-        key = _key(data, overrides)
+        texts = [data, *(override.encode("utf-8", "surrogateescape") for override in overrides)]
+        if any(_ENVIRONMENT_RESOLVER in text for text in texts):
+            # Not remembered: what it takes from the environment may be a secret.
+            return _resolve(data, shown, sections, overrides)
+        key = xxh3_128_digest(dumps((sections, texts)))
         if key not in self._used:
-            self._used[key] = self._known.get(key) or _resolve(data, shown, overrides)
+            self._used[key] = self._known.get(key) or _resolve(data, shown, sections, overrides)
         found = self._used[key]
         assert isinstance(found, dict)
         return found
@@ -70,8 +80,7 @@ class Documents:
 def read(path: str, shown: str) -> bytes:
     """Return the content of a configuration file; raises `ConfigError` when it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_regular(path)
     except FileNotFoundError:
         raise ConfigError(
             f"{quote(shown)} does not exist",
@@ -123,39 +132,62 @@ def place(path: str, shown: str, keys: tuple[str, ...]) -> str:
     return f"{quote(shown)}:{line}" if line else quote(shown)
 
 
-def _key(data: bytes, overrides: tuple[str, ...]) -> bytes:
-    texts = [override.encode("utf-8", "surrogateescape") for override in overrides]
-    environment: dict[bytes, bytes] = {}
-    if any(_ENVIRONMENT_RESOLVER in text for text in (data, *texts)):
-        environment = dict(sorted(os.environb.items()))
-    return xxh3_128_digest(dumps((data, texts, environment)))
-
-
-def _resolve(data: bytes, shown: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+def _resolve(data: bytes, shown: str, sections: tuple[str, ...], overrides: tuple[str, ...]) -> dict[str, Any]:
     if overrides or b"${" in data or b"???" in data:
-        found = _resolve_omegaconf(data, shown, overrides)
+        found = _resolve_omegaconf(data, shown, sections, overrides)
     else:
         # Nothing to interpolate: OmegaConf, which takes four times as long to import, would give the same.
         with _translated(shown):
             found = yaml_plain.load(data.decode("utf-8"))
     if found is None:
         found = {}
+    try:
+        dumps(found)
+        plain = _is_plain(found)
+    except ValueError:
+        plain = False
+    if not plain:
+        raise ConfigError(
+            f"{quote(shown)}: holds what is no plain value, or an alias to itself",
+            "use texts, numbers, truth values, lists and mappings",
+        )
     if not isinstance(found, dict):
         raise _no_mapping(shown)
     return {str(key): value for key, value in found.items()}
 
 
-def _resolve_omegaconf(data: bytes, shown: str, overrides: tuple[str, ...]) -> Any:
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str | bytes)
+
+
+def _resolve_omegaconf(data: bytes, shown: str, sections: tuple[str, ...], overrides: tuple[str, ...]) -> Any:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     config = load_omegaconf(data, shown, overrides)
+    found: dict[str, Any] = {}
     try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        for section in sections:
+            value = OmegaConf.select(config, section, throw_on_missing=True)
+            if OmegaConf.is_config(value):
+                value = OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+            if value is not None:
+                _put(found, section.split("."), value)
+        return found
     except OmegaConfBaseException as error:
         raise ConfigError(
             f"{quote(shown)}: {_first_line(error)}", "give the value, or correct the interpolation"
         ) from error
+
+
+def _put(found: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        found = found.setdefault(key, {})
+    found[keys[-1]] = value
 
 
 def load_omegaconf(data: bytes, shown: str, overrides: tuple[str, ...] = ()) -> Any:
@@ -180,13 +212,17 @@ def _translated(shown: str) -> Iterator[None]:
 
     try:
         yield
+    except ConfigError:
+        raise
     except UnicodeDecodeError:
         raise ConfigError(f"{quote(shown)}: not UTF-8 text", "save the file as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise ConfigError(f"{quote(shown)}{where}: {error.problem}", "correct the YAML there") from error
-    except (yaml.YAMLError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, yaml.YAMLError | OSError) and type(error).__module__ != "omegaconf.errors":
+            raise
         raise ConfigError(f"{quote(shown)}: {_first_line(error)}", "correct the YAML") from error
 
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from ytbuild.config.checks import Section
+from ytbuild.config.checks import NAME_RULE, Section, is_name
 from ytbuild.config.documents import Documents
 from ytbuild.errors import ConfigError, StageError, closest
 from ytbuild.text import quote
@@ -83,7 +83,7 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
     """
     root, path = locate(directory, config)
     shown = config or DEFAULT_CONFIG
-    values = documents.mapping(path, shown, overrides)
+    values = documents.mapping(path, shown, ("stages", "pipeline"), overrides)
     top = Section(path, shown, (), values)
     stages, pipeline = top.section("stages"), top.section("pipeline")
     stages.check_known(_STAGES_KEYS)
@@ -91,6 +91,8 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
     dev, pickling = pipeline.section("dev"), pipeline.section("pickling")
     dev.check_known(_DEV_KEYS)
     pickling.check_known(_PICKLING_KEYS)
+    for key in _PICKLING_KEYS:
+        pickling.flag(key)
     return PipelineConfig(
         directory=root,
         path=path,
@@ -122,12 +124,10 @@ def _enabled_stages(root: str, stages: Section) -> tuple[str, ...]:
 
 def check_stage_name(name: str) -> None:
     """Raise `StageError` for a name that is not `[A-Za-z0-9_][A-Za-z0-9_.-]*`."""
-    allowed = "_.-"
-    good = name.isascii() and all(char.isalnum() or char in allowed for char in name)
-    if not good or not name or name[0] in ".-":
+    if not is_name(name):
         raise StageError(
-            f"{quote(name)!r} is not a stage name",
-            "use ASCII letters, digits, '_', '.' and '-', and begin with a letter, a digit or '_'",
+            f"'{quote(name)}' is not a stage name",
+            f"use {NAME_RULE}",
         )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from ytbuild.errors import SecretsFileError
+from ytbuild.files import read_regular
 
 SECRETS_FILE = os.path.join("configs", "secrets.env")
 
@@ -21,8 +22,7 @@ def load(pipeline_dir: str) -> dict[str, str]:
     """
     path = os.path.join(pipeline_dir, SECRETS_FILE)
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
+        lines = read_regular(path).decode("utf-8-sig").split("\n")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -38,7 +38,8 @@ def load(pipeline_dir: str) -> dict[str, str]:
 
 def _parse(line: str, number: int) -> tuple[str, str]:
     name, separator, value = line.partition("=")
-    name = name.strip().removeprefix("export ").strip()
+    words = name.split()
+    name = " ".join(words[1:] if words[:1] == ["export"] and len(words) > 1 else words)
     if not separator or not _NAME.match(name):
         raise SecretsFileError(f"{SECRETS_FILE}:{number}: not KEY=VALUE", "write one NAME=value on each line")
     value = value.strip()

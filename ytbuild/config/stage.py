@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from ytbuild.config.checks import Section
+from ytbuild.config.checks import NAME_RULE, Section, is_name
 from ytbuild.config.documents import Documents
 
 _COMMON_KEYS = frozenset(
@@ -41,6 +41,8 @@ _RESOURCE_KEYS = frozenset(
         "user_slots",
     }
 )
+_SECTIONS = ("client.operations", "job.map_reduce_command", "job.reduce_command")
+_FLAGS = ("append", "tar_command_bootstrap")
 _SCRIPT_KEYS = ("script", "mapper_script", "reducer_script")
 
 
@@ -94,7 +96,7 @@ def load(root: str, name: str, documents: Documents, keys: OperationKeys) -> Sta
     directory = os.path.join(root, "stages", name)
     path = os.path.join(directory, "config.yaml")
     shown = f"stages/{name}/config.yaml"
-    top = Section(path, shown, (), documents.mapping(path, shown))
+    top = Section(path, shown, (), documents.mapping(path, shown, _SECTIONS))
     job, client = top.section("job"), top.section("client")
     blocks = client.section("operations")
     return StageConfig(
@@ -121,6 +123,9 @@ def _legacy_scripts(job: Section) -> dict[str, str]:
 
 def _operation(blocks: Section, name: str, keys: OperationKeys) -> Operation:
     block = blocks.section(name)
+    if not is_name(name) or "." in name:
+        # Logs are called <stage>.<operation>: a dot in the second part would make them ambiguous.
+        raise block.error("", "is not a name for an operation", f"use {NAME_RULE}, but no '.'")
     kind = block.text("kind")
     if kind is None:
         kind = name if name in keys.own else None
@@ -139,6 +144,8 @@ def _operation(blocks: Section, name: str, keys: OperationKeys) -> Operation:
         _check_numbers(section)
     for key in _SCRIPT_KEYS:
         block.text(key)
+    for key in _FLAGS:
+        block.flag(key)
     block.texts("secrets")
     block.section("env")
     return Operation(name, kind, block.values, block)

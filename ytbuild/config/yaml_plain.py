@@ -32,11 +32,13 @@ def _loader() -> Any:
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen = set()
             for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
                 if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"found duplicate key {key.value}", key.start_mark
                     )
-                seen.add(key.value if not isinstance(key.value, list) else id(key))
+                seen.add(key.value)
             return super().construct_mapping(node, deep)
 
     Loader.yaml_implicit_resolvers = {

@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from ytbuild import shipped
 from ytbuild.config.pipeline import PipelineConfig, UploadPath
 from ytbuild.config.stage import StageConfig
-from ytbuild.errors import ContainmentError, FileNameError, SourceError, TargetConflictError, TargetNameError
+from ytbuild.errors import (
+    ContainmentError,
+    FileNameError,
+    SourceError,
+    SymlinkError,
+    TargetConflictError,
+    TargetNameError,
+)
 from ytbuild.sources import modules
 from ytbuild.sources.tree import NEVER_SHIPPED, Source
+from ytbuild.sources.ytignore import escape
 from ytbuild.text import quote
 
 _RESERVED = ("stages", "ytjobs")
@@ -32,8 +40,8 @@ class Placed:
         for source in self.sources:
             if arcname.startswith(source.arcname + "/"):
                 inner = arcname[len(source.arcname) + 1 :]
-                return os.path.join(source.shown, ".ytignore"), f"/{inner}"
-        return ".ytignore", arcname.rsplit("/", 1)[-1]
+                return os.path.join(source.shown, ".ytignore"), f"/{escape(inner)}"
+        return ".ytignore", escape(arcname.rsplit("/", 1)[-1])
 
 
 def place(
@@ -45,7 +53,9 @@ def place(
     """
     warnings: list[str] = []
     paths = [_upload_path(config, item) for item in config.upload_paths]
-    found = [Placed("module:ytjobs", (_module_source(shipped.YTJOBS, "ytjobs", "ytjobs"),), "ytbuild itself")]
+    found = [
+        Placed("module:ytjobs", (Source(shipped.YTJOBS, "ytjobs", shipped.YTJOBS, True, "ytjobs"),), "ytbuild itself")
+    ]
     for name in config.upload_modules:
         if name.split(".")[0] == "ytjobs":
             warnings.append("upload_modules: ytjobs is always there, there is no need to list it")
@@ -60,20 +70,23 @@ def place(
 
 def _stage(config: PipelineConfig, stage: StageConfig) -> Placed:
     root = f"stages/{stage.name}"
-    pairs = [(stage.config_path, f"{root}/config.yaml")]
+    sources = [_contained(config, stage.config_path, f"{root}/config.yaml", f"{root}/config.yaml", always=True)]
     requirements = os.path.join(stage.directory, "requirements.txt")
     if os.path.lexists(requirements):
-        pairs.append((requirements, f"{root}/requirements.txt"))
+        sources.append(_contained(config, requirements, f"{root}/requirements.txt", f"{root}/requirements.txt", True))
+        if os.path.isdir(requirements):
+            raise SourceError(f"{root}/requirements.txt is a directory", "pip reads a file of that name: rename it")
     if os.path.lexists(stage.source_dir):
-        pairs.append((stage.source_dir, f"{root}/src"))
-    sources = tuple(_contained(config, path, arcname, arcname) for path, arcname in pairs)
-    if len(sources) > 1 and sources[-1].arcname == f"{root}/src" and not os.path.isdir(sources[-1].path):
-        raise SourceError(f"{root}/src is not a directory", "put the stage's job code into a folder of that name")
-    return Placed(f"stage:{stage.name}", sources, stage.shown)
+        sources.append(_contained(config, stage.source_dir, f"{root}/src", f"{root}/src"))
+        if not os.path.isdir(stage.source_dir):
+            raise SourceError(f"{root}/src is not a directory", "put the stage's job code into a folder of that name")
+    return Placed(f"stage:{stage.name}", tuple(sources), stage.shown)
 
 
-def _contained(config: PipelineConfig, path: str, arcname: str, shown: str) -> Source:
+def _contained(config: PipelineConfig, path: str, arcname: str, shown: str, always: bool = False) -> Source:
     real = os.path.realpath(path)
+    if not os.path.exists(real):
+        raise SymlinkError(f"{quote(shown)} is a link that leads nowhere", "repair the link, or remove it")
     if not real.startswith(config.directory + "/"):
         raise ContainmentError(
             f"{quote(shown)} leads to {quote(real)}, outside the pipeline",
@@ -82,14 +95,19 @@ def _contained(config: PipelineConfig, path: str, arcname: str, shown: str) -> S
     inside = real[len(config.directory) + 1 :]
     if inside.split("/")[0] in NEVER_SHIPPED:
         raise ContainmentError(
-            f"{quote(shown)} leads to {quote(inside)}: nothing ships from {inside.split('/')[0]}/",
+            f"{quote(shown)} would ship {quote(inside)}: nothing ships from {inside.split('/')[0]}/",
             "move what the jobs need to another folder: secrets and configuration stay out of archives",
         )
-    return Source(real, arcname, config.directory, False, shown)
+    return Source(real, arcname, config.directory, False, shown, always)
 
 
 def _module(config: PipelineConfig, name: str) -> Placed:
     located = modules.locate(name, config.directory)
+    if f"{config.directory}/".startswith(located.path + "/"):
+        raise ContainmentError(
+            f"upload_modules: {name} is the pipeline's own folder, or one that holds it",
+            "name a package inside the pipeline, or install it from elsewhere",
+        )
     inside = located.path.startswith(config.directory + "/")
     if inside and located.path[len(config.directory) + 1 :].split("/")[0] in (*NEVER_SHIPPED, "stages"):
         raise ContainmentError(
@@ -98,19 +116,15 @@ def _module(config: PipelineConfig, name: str) -> Placed:
         )
     check_target_name(located.arcname, f"upload_modules: {name}")
     shown = located.path[len(config.directory) + 1 :] if inside else located.path
-    return Placed(
-        f"module:{located.name}",
-        (_module_source(located.path, located.arcname, shown),),
-        f"upload_modules: {name}",
-    )
-
-
-def _module_source(path: str, arcname: str, shown: str) -> Source:
-    return Source(path, arcname, path, True, shown)
+    top = config.directory if inside else located.path
+    source = Source(located.path, located.arcname, top, True, shown)
+    return Placed(f"module:{located.name}", (source,), f"upload_modules: {name}")
 
 
 def _upload_path(config: PipelineConfig, item: UploadPath) -> Placed:
     given = f"upload_paths: {quote(item.source)}"
+    if "\0" in item.source:
+        raise SourceError(f"{given} holds a NUL character", "give the path of a folder or file")
     path = os.path.join(config.directory, item.source)
     if not os.path.lexists(path):
         raise SourceError(f"{given} does not exist", f"it is looked up in {quote(config.directory)}")
@@ -122,8 +136,6 @@ def _upload_path(config: PipelineConfig, item: UploadPath) -> Placed:
         )
     if real == os.path.join(config.directory, "stages"):
         raise ContainmentError(f"{given}: stages ship by themselves", "list them in stages.enabled_stages")
-    if not os.path.exists(real):
-        raise SourceError(f"{given} is a link that leads nowhere", "repair the link")
     check_target_name(item.target, given)
     source = _contained(config, path, item.target, item.source)
     shown = real[len(config.directory) + 1 :]
@@ -134,20 +146,20 @@ def check_target_name(target: str, given: str) -> None:
     """Raise `TargetNameError` for a name that a target must not have; `given` says who asks for it."""
     parts = target.split("/")
     problem = hint = ""
-    if any(part in ("", ".", "..") for part in parts):
+    if any(char in target for char in "\0\n\r"):
+        problem, hint = "holds a control character", "choose another target"
+    elif any(part in ("", ".", "..") for part in parts):
         problem = "is not made of plain path components"
         hint = "give a name such as lib or lib/tools: not absolute, no '..', no slash at the ends"
     elif parts[0] in _RESERVED:
         problem, hint = f"is reserved: {parts[0]}/ is ytbuild's own", "choose another target"
-    elif _WRAPPER_NAME.match(target) or parts[0] == "source.tar.gz":
+    elif _WRAPPER_NAME.match(parts[0]) or parts[0] == "source.tar.gz":
         problem, hint = "is the name of a file that ytbuild makes", "choose another target"
     elif parts[0].split(".")[0] in sys.stdlib_module_names and _is_importable(parts):
         problem = f"would hide the standard library's {parts[0].split('.')[0]} from the jobs"
         hint = "choose another target"
-    elif "\0" in target or "\n" in target or "\r" in target:
-        problem, hint = "holds a control character", "choose another target"
     if problem:
-        raise TargetNameError(f"{given}: the target {quote(target)!r} {problem}", hint)
+        raise TargetNameError(f"{given}: the target '{quote(target)}' {problem}", hint)
     try:
         target.encode()
     except UnicodeEncodeError:
@@ -155,7 +167,7 @@ def check_target_name(target: str, given: str) -> None:
 
 
 def _is_importable(parts: list[str]) -> bool:
-    return len(parts) > 1 or "." not in parts[0] or parts[0].endswith((".py", ".so", ".pyc"))
+    return "." not in parts[0] or (len(parts) == 1 and parts[0].endswith((".py", ".so", ".pyc")))
 
 
 def _check_conflicts(found: list[Placed], wrapper_names: list[str]) -> None:

@@ -29,6 +29,7 @@ from ytbuild.sources.fingerprints import FingerprintIndex, Hashed
 from ytbuild.sources.scan import TreeScanner
 from ytbuild.sources.tree import Source, Tree
 from ytbuild.sources.verdicts import BuiltinRules
+from ytbuild.sources.ytignore import escape
 from ytbuild.text import plural, quote, size
 
 LARGE_FILE = 10 << 20
@@ -140,11 +141,15 @@ class Workspace:
         trees: dict[str, tuple[Tree, ...]],
         listener: PlanListener | None,
     ) -> Target:
-        scanned = tuple(self._scan(source, listener) for source in placed.sources)
+        # Chunks begin with a target, so only one of a single source is told of from its beginning.
+        heard = listener if len(placed.sources) == 1 else None
+        scanned = tuple(self._scan(source, heard) for source in placed.sources)
         trees[placed.name] = scanned
         load = partial(self._inputs, placed, scanned)
         scripts = [f"{w.stage}/{w.leg.name}/{w.script}" for w in all_wrappers if placed.name == f"stage:{w.stage}"]
-        parts = [placed.name.encode(), *(tree.digest + tree.source.arcname.encode() for tree in scanned)]
+        parts = [placed.name.encode()]
+        for tree in scanned:
+            parts += [tree.digest, tree.source.arcname.encode(), os.fsencode(tree.source.path)]
         parts += [script.encode() for script in scripts]
         scan_key = xxh3_128_digest(b"".join(b"%d:%s" % (len(part), part) for part in parts))
         self._seen_targets.add(scan_key)
@@ -184,7 +189,7 @@ class Workspace:
         inputs = load()
         if not inputs.members:
             raise SourceError(
-                f"{placed.name}: {quote(placed.sources[0].shown)} has no file that ships" + _example(scanned),
+                f"{quote(placed.name)}: {quote(placed.sources[0].shown)} has no file that ships" + _example(scanned),
                 f"remove the entry ({placed.given}), or the rule that leaves its files out",
             )
         _check_scripts_ship(placed, inputs, scanned, all_wrappers)
@@ -248,7 +253,7 @@ def _left_out_secrets(scanned: tuple[Tree, ...]) -> list[str]:
     return [
         f"{quote(os.path.join(tree.source.shown, item.relative))} is left out: it looks like a secret "
         f"({item.reason.shown}); "
-        f"if it must ship, add the line !{item.relative.rsplit('/', 1)[-1]} to a .ytignore"
+        f"if it must ship, add the line {_line('!' + escape(item.relative.rsplit('/', 1)[-1]))} to a .ytignore"
         for tree in scanned
         for item in tree.ignored()
         if item.reason.secret
@@ -267,7 +272,8 @@ def _compiled(placed: Placed, inputs: TargetInputs) -> list[str]:
     )
     if not tags:
         return []
-    return [f"{placed.name} holds compiled extensions for {', '.join(tags)}: they load on no other platform"]
+    platforms = ", ".join(map(quote, tags))
+    return [f"{quote(placed.name)} holds compiled extensions for {platforms}: they load on no other platform"]
 
 
 def _large_files(placed: Placed, biggest: list[tuple[int, str]]) -> list[str]:
@@ -278,9 +284,14 @@ def _large_files(placed: Placed, biggest: list[tuple[int, str]]) -> list[str]:
     example = placed.ignore_line(large[0][1])
     noun = "file" if len(large) == 1 else "files"
     return [
-        f"{placed.name} ships {len(large)} {noun} over {size(LARGE_FILE)}:{lines}"
-        f"\n  to leave one out, add the line {example[1]} to {quote(example[0])}"
+        f"{quote(placed.name)} ships {len(large)} {noun} over {size(LARGE_FILE)}:{lines}"
+        f"\n  to leave one out, add the line {_line(example[1])} to {quote(example[0])}"
     ]
+
+
+def _line(text: str) -> str:
+    """Return a line to add to an ignore file as it must be typed, unless it could write to the terminal."""
+    return text if text.isprintable() else quote(text)
 
 
 def _too_large(targets: list[Target]) -> list[str]:

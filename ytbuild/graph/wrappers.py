@@ -105,10 +105,15 @@ def _configured(operation: Operation, leg: Leg) -> str | None:
 
 
 def _checked(stage: StageConfig, shown: str, script: str) -> str:
-    """Return a configured script as a normal path below `src/`."""
+    """Return a configured script as a path below `src/`, links followed."""
     source = os.path.realpath(stage.source_dir)
+    if "\0" in script:
+        raise ScriptError(f"{shown}: the script {quote(script)} holds a NUL character", "give a path below src/")
     normal = os.path.normpath(script)
-    real = os.path.realpath(os.path.join(source, normal))
+    # The script's own name stays, even of a link: it is what the job starts, and Python's sys.path[0] follows it.
+    folder, name = os.path.split(os.path.join(source, normal))
+    path = os.path.join(os.path.realpath(folder), name)
+    real = os.path.realpath(path)
     if os.path.isabs(script) or normal.split("/")[0] == ".." or not real.startswith(source + "/"):
         raise ScriptError(
             f"{shown}: the script {quote(script)} lies outside stages/{stage.name}/src",
@@ -119,4 +124,4 @@ def _checked(stage: StageConfig, shown: str, script: str) -> str:
             f"{shown}: the script {quote(script)} does not exist in stages/{stage.name}/src",
             "create it, or correct the name",
         )
-    return normal
+    return os.path.relpath(path, source)

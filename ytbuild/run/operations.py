@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ytbuild.clients.base import LegCommand, OperationSpec
+from ytbuild.clients.dev.tables import path_problem
 from ytbuild.config import secrets
 from ytbuild.config.stage import Operation, StageConfig, required
 from ytbuild.errors import ScriptError, StageError
 from ytbuild.graph.plan import Plan
 from ytbuild.graph.rules import Leg, OperationRule
+
+_OWN_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "JOB_CONFIG_PATH", "YT_STAGE_NAME")
+_OWN_PREFIXES = ("YTBUILD_", "YT_JOB_", "YT_OPERATION_", "YT_SECURE_VAULT")
 
 _TABLES = {
     "map": ("input_table", "output_table"),
@@ -40,7 +44,7 @@ def _spec(plan: Plan, stage: StageConfig, operation: Operation, known_secrets: M
         kinds = ", ".join(sorted(plan.rules.operations))
         raise operation.section.error("kind", "is missing", f"say what {operation.name} is: {kinds}")
     rule = plan.rules.operations[operation.kind]
-    tables = {key: str(required(operation, key)) for key in _TABLES[rule.kind]}
+    tables = {key: _table(operation, key) for key in _TABLES[rule.kind]}
     sort_by, reduce_by = _columns(operation)
     return OperationSpec(
         stage=stage.name,
@@ -54,6 +58,14 @@ def _spec(plan: Plan, stage: StageConfig, operation: Operation, known_secrets: M
         append=operation.settings.get("append") is True,
         environment=_environment(operation, known_secrets),
     )
+
+
+def _table(operation: Operation, key: str) -> str:
+    path = required(operation, key)
+    problem = path_problem(path) if isinstance(path, str) else "is not a text"
+    if problem:
+        raise operation.section.error(key, f"is {path!r}, which {problem}", "write a Cypress path: //tmp/me/data")
+    return str(path)
 
 
 def _columns(operation: Operation) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -99,6 +111,12 @@ def _job_count(operation: Operation, rule: OperationRule, leg: Leg) -> int:
 def _environment(operation: Operation, known_secrets: Mapping[str, str]) -> dict[str, str]:
     own: Mapping[str, Any] = operation.settings.get("env") or {}
     names = operation.section.texts("secrets")
+    for key, taken in (("env", own), ("secrets", names)):
+        for name in taken:
+            if str(name) in _OWN_VARIABLES or str(name).startswith(_OWN_PREFIXES):
+                raise operation.section.error(
+                    key, f"sets {name}, which the job's start sets itself", "choose another name for the variable"
+                )
     chosen = secrets.choose(names, dict(known_secrets), dict(os.environ))
     return chosen | {str(name): _text(value) for name, value in own.items()}
 

@@ -30,6 +30,7 @@ class RunEvents:
     built: Callable[[BuildResult], None]
     stage_started: Callable[[str], None]
     operation_done: Callable[[OperationSpec, OperationResult], None]
+    warned: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ def run(workspace: Workspace, stages: tuple[str, ...], events: RunEvents) -> Run
         for stage in selected
         if not os.path.isfile(os.path.join(stage.directory, "stage.py"))
     }
+    for stage in selected:
+        if stage.name not in declared and any(operation.kind for operation in stage.operations):
+            names = ", ".join(operation.name for operation in stage.operations if operation.kind)
+            events.warned(f"stage {stage.name}: stage.py runs; the operations declared beside it do not: {names}")
     result = build(workspace, plan=plan, progress=events.progress)
     events.built(result)
     done = 0
@@ -121,6 +126,11 @@ class _Runner:
             raise OperationFailed(
                 f"the stage {stage.name!r} failed:\n{_users_traceback(error)}", "correct stage.py"
             ) from error
+        if handed_on is not None and not isinstance(handed_on, dict):
+            raise OperationFailed(
+                f"stages/{stage.name}/stage.py: run() returned {type(handed_on).__name__}, not a dict",
+                "return `debug`, a dict for the next stage, or nothing",
+            )
         return debug if handed_on is None else handed_on
 
 

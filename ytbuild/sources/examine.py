@@ -12,7 +12,7 @@ from ytbuild.sources import verdicts
 from ytbuild.sources.fingerprints import Fingerprint, FingerprintIndex, Hashed, changed_ns, hash_content
 from ytbuild.sources.tree import NEVER_SHIPPED, FileItem, FolderRecord, IgnoredItem, LinkItem, Source
 from ytbuild.sources.verdicts import BuiltinRules, IgnoreChain, Judge
-from ytbuild.sources.walk import Listing
+from ytbuild.sources.walk import Listing, is_always_left_out
 from ytbuild.text import quote
 
 
@@ -74,7 +74,7 @@ class Examination:
         for name, print_ in listing.files:
             if self._ships(name, False):
                 self._add_file(name, print_)
-        for name, _, aim in listing.links:
+        for name, _, aim, _ in listing.links:
             if self._ships(name, False):
                 self._add_link(name, aim)
         for name in subfolders:
@@ -138,13 +138,14 @@ class Examination:
         is_directory = stat.S_ISDIR(aim[0])
         if not is_directory and not stat.S_ISREG(aim[0]):
             raise special(f"{shown} -> {real}", aim[0])
+        self._check_may_ship(real, shown, is_directory)
         if self._source.is_module:
             if is_directory:
                 self._follow(name, real, shown)
             else:
                 self._add_hashed(name, *self._scanner.index.hash_file(real, shown))
             return
-        self._check_contained(real, shown, is_directory)
+        self._check_contained(real, shown)
         if is_directory:
             self._links.append((name, real, True, 0, False, b"", aim))
             return
@@ -160,16 +161,23 @@ class Examination:
             )
         self._linked.append(name)
 
-    def _check_contained(self, real: str, shown: str, is_directory: bool) -> None:
+    def _check_contained(self, real: str, shown: str) -> None:
         pipeline = self._scanner.pipeline_dir + "/"
         if not real.startswith(pipeline):
             raise SymlinkError(
                 f"{quote(shown)} is a link to {quote(real)}, outside the pipeline",
                 "copy what it points to into the pipeline, or leave the link out with a line in .ytignore",
             )
+
+    def _check_may_ship(self, real: str, shown: str, is_directory: bool) -> None:
+        """Raise `SymlinkError` for a link into a part of the pipeline that never ships."""
+        pipeline = self._scanner.pipeline_dir + "/"
+        if not real.startswith(pipeline) or f"{real}/".startswith(self._source.path + "/"):
+            return
         inside = real[len(pipeline) :]
-        secret = not is_directory and verdicts.is_secret(self._scanner.rules, False, real)
-        if inside.split("/")[0] in NEVER_SHIPPED or secret:
+        parts = inside.split("/")
+        never = parts[0] in NEVER_SHIPPED or any(is_always_left_out(part) for part in parts)
+        if never or verdicts.is_secret(self._scanner.rules, pipeline, f"{real}/x" if is_directory else real):
             raise SymlinkError(
                 f"{quote(shown)} is a link to {quote(inside)}, which never ships",
                 "remove the link: secrets and configuration stay out of archives",

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from xxhash import xxh3_128, xxh3_128_digest
 
 from ytbuild import cachefile
-from ytbuild.errors import ChangedWhileBuildingError, SourceError
+from ytbuild.errors import ChangedWhileBuildingError, SourceError, SpecialFileError
+from ytbuild.files import READ_NO_LINK
 from ytbuild.text import quote
 
 PIECE_SIZE = 4 << 20
@@ -32,8 +33,6 @@ Fingerprint = tuple[int, int, int, int, int, int]
 _SCHEMA = "fingerprints-1"
 _FILE_NAME = "fingerprints.files"
 _ATTEMPTS = 3
-# O_NONBLOCK: a fifo that took a file's place after the scan must not hang the build.
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Hashed(NamedTuple):
@@ -206,7 +205,7 @@ def hash_content(path: str, shown: str, expected: Fingerprint, recent: RecentCon
     """
     for _ in range(_ATTEMPTS):
         try:
-            descriptor = os.open(path, _READ)
+            descriptor = os.open(path, READ_NO_LINK)
             try:
                 if expected[3] <= PIECE_SIZE:
                     data = os.read(descriptor, expected[3] + 1)
@@ -221,6 +220,8 @@ def hash_content(path: str, shown: str, expected: Fingerprint, recent: RecentCon
                 f"cannot read {quote(shown)}: {error.strerror}",
                 "make it readable, or leave it out with a line in .ytignore",
             ) from error
+        if not is_regular(after):
+            raise SpecialFileError(f"{quote(shown)} is no regular file any more", "run the command again")
         if after == expected:
             if recent is not None and data:
                 recent.keep(path, data)

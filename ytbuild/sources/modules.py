@@ -66,8 +66,12 @@ def _find(part: str, folders: list[str], top: bool) -> machinery.ModuleSpec | No
     if not top or (spec is not None and spec.origin is not None):
         return spec
     for finder in sys.meta_path:
-        if finder not in _BUILTIN_FINDERS and (found := finder.find_spec(part, None, None)) is not None:
-            return found
+        # Finders of the kind that Python 3.12 dropped have no find_spec.
+        find_spec = getattr(finder, "find_spec", None)
+        if find_spec is not None and finder not in _BUILTIN_FINDERS:
+            found: machinery.ModuleSpec | None = find_spec(part, None, None)
+            if found is not None:
+                return found
     return spec
 
 

@@ -62,24 +62,26 @@ class TreeScanner:
             return self._scan_file(source)
         chain = self._outer_chain(source)
         visits: list[_Visit] = []
-        digest = xxh3_128(b"module" if source.is_module else b"source")
         real = os.path.realpath(source.path)
         stack: list[tuple[str, IgnoreChain, tuple[str, ...]]] = [("", chain, (real,))]
         while stack:
             relative, outer, trail = stack.pop()
             visit = self._visit(source, relative, outer, trail)
             visits.append(visit)
-            name = os.fsencode(relative)
-            digest.update(b"%d:%s" % (len(name), name) + visit.listing.digest + outer.identity + visit.ignore_digest)
             for name_ in reversed(visit.subfolders):
                 below = trail
                 if name_ in visit.linked:
                     below = (*trail, os.path.realpath(os.path.join(source.path, relative, name_)))
                 stack.append((relative + name_ + "/", visit.chain, below))
         self._hash(visits, hashed)
-        return Tree(
-            source, digest.digest(), chain, tuple((visit.relative, self._recorded(visit)) for visit in visits)
-        )
+        folders = tuple((visit.relative, self._recorded(visit)) for visit in visits)
+        digest = xxh3_128(chain.identity)
+        for relative, record in folders:
+            # Not the listing: it says nothing of a file that changed within the tick in which it was hashed.
+            name = os.fsencode(relative)
+            digest.update(b"%d:%s%d:" % (len(name), name, len(record.payload)))
+            digest.update(record.payload)
+        return Tree(source, digest.digest(), chain, folders)
 
     def _hash(self, visits: list[_Visit], hashed: HashedFile | None) -> None:
         """Hash what is not known by its fingerprint, in the order in which it will lie in the archive."""
@@ -115,7 +117,7 @@ class TreeScanner:
     def check_not_ignored(self, tree: Tree) -> None:
         """Raise `SourceError` when a rule leaves out the source as a whole, or a directory that it lies in."""
         source = tree.source
-        if source.is_module:
+        if source.always or source.top == source.path:
             return
         chains = {chain.path: chain for chain in _lineage(tree.chain)}
         chain = _lineage(tree.chain)[0]
@@ -124,7 +126,7 @@ class TreeScanner:
         for name in relative.split("/"):
             chain = chains.get(os.path.join(folder, ".ytignore"), chain)
             path = os.path.join(folder, name)
-            reason = self.judge(chain, False).left_out(prefix, folder, name, os.path.isdir(path))
+            reason = self.judge(chain, source.is_module).left_out(prefix, folder, name, os.path.isdir(path))
             if reason is not None or is_always_left_out(name):
                 by = reason.shown if reason else f"the name {name}"
                 raise SourceError(
@@ -149,7 +151,7 @@ class TreeScanner:
         """Return the chain of the directories above the source, down from the pipeline's root."""
         kind = b"module" if source.is_module else b"source"
         chain = IgnoreChain(xxh3_128_digest(kind + self.rules.digest))
-        if source.is_module:
+        if source.top == source.path:
             return chain
         folder, prefix = source.top, b""
         for name in os.path.relpath(source.path, source.top).split("/"):

@@ -22,7 +22,8 @@ class Source:
     """A file or folder of the user's and its place in the archive.
 
     `path` is absolute and free of links, `arcname` has no slash at the ends, `top` is the outermost directory
-    whose ignore file counts (the pipeline, or the module itself), and `shown` names the source in messages.
+    whose ignore file counts (the pipeline, or the module itself), and `shown` names the source in messages. What
+    ships `always` is not asked of any ignore file.
     """
 
     path: str
@@ -30,6 +31,7 @@ class Source:
     top: str
     is_module: bool
     shown: str
+    always: bool = False
 
 
 class Entry(NamedTuple):

@@ -11,6 +11,7 @@ from xxhash import xxh3_128_digest
 
 from ytbuild import shipped
 from ytbuild.errors import IgnoreFileError
+from ytbuild.files import READ
 from ytbuild.sources import ytignore
 from ytbuild.sources.ytignore import IgnoreFile, Match
 from ytbuild.text import quote
@@ -30,7 +31,7 @@ class LeftOut(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The place and the text of the line, as `git check-ignore -v` names them."""
+        """The place and the text of the line, for a message."""
         return f"{quote(self.file)}:{self.line}: {quote(self.text)}" if self.file else f"the name {quote(self.text)}"
 
 
@@ -82,7 +83,9 @@ class IgnoreChain:
 
     def extended(self, path: str, shown: str, prefix: bytes, digest: bytes) -> IgnoreChain:
         """Return the chain for a directory that holds an ignore file of its own with this content hash."""
-        identity = xxh3_128_digest(self.identity + b"%d:%s" % (len(prefix), prefix) + digest)
+        # The name is part of it because verdicts name the file.
+        name = os.fsencode(shown)
+        identity = xxh3_128_digest(self.identity + b"%d:%s%d:%s" % (len(prefix), prefix, len(name), name) + digest)
         return IgnoreChain(identity, self, path, shown, prefix, digest)
 
     @cached_property
@@ -92,7 +95,7 @@ class IgnoreChain:
             return ()
         data = ytignore.read_bytes(self.path, self.shown)
         if xxh3_128_digest(data) != self.digest[:16]:
-            raise IgnoreFileError(f"{self.shown} changed during the build", "run the command again")
+            raise IgnoreFileError(f"{quote(self.shown)} changed during the build", "run the command again")
         return (ytignore.parse(data, self.shown, self.prefix), *self.parent.files)
 
 
@@ -136,10 +139,14 @@ class Judge:
         return None
 
 
-def is_secret(rules: BuiltinRules, is_module: bool, path: str) -> bool:
-    """Tell whether the file at `path` is one that never ships unasked, by its name or its content."""
-    name = os.fsencode(os.path.basename(path))
-    return _secret(rules, is_module, name, name, path, False) is not None
+def is_secret(rules: BuiltinRules, top: str, path: str) -> bool:
+    """Tell whether a file below `top` never ships unasked: by its name, its content, or a folder on its way."""
+    parts = os.fsencode(os.path.relpath(path, top)).split(b"/")
+    for count, name in enumerate(parts, 1):
+        entry = b"/".join(parts[:count])
+        if _secret(rules, False, entry, name, path, count < len(parts)) is not None:
+            return True
+    return False
 
 
 def _secret(
@@ -157,8 +164,7 @@ def _secret(
 
 def _holds_private_key(path: str) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
+        with open(os.open(path, READ), "rb") as file:
             return _KEY_MARK in file.read(_KEY_SEARCH_LIMIT)
     except OSError:
         return False

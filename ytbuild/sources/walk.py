@@ -17,7 +17,8 @@ ALWAYS_LEFT_OUT = frozenset([".build", ".dev", ".git", "__pycache__", ".ytignore
 """Names that no archive holds, whatever the ignore files say; `*.pyc` joins them."""
 
 FileRow = tuple[str, Fingerprint]
-LinkRow = tuple[str, Fingerprint, Fingerprint | None]
+LinkRow = tuple[str, Fingerprint, Fingerprint | None, str]
+"""A link's name, its own fingerprint, that of what it leads to (None: nowhere), and the real path of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def list_folder(path: str, shown: str) -> Listing:
                         status.st_ctime_ns,
                     )
                     if entry.is_symlink():
-                        links.append((name, row, _followed(entry.path)))
+                        links.append((name, row, _followed(entry.path), os.path.realpath(entry.path)))
                     else:
                         files.append((name, row))
     except OSError as error:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ytbuild.errors import IgnoreFileError
+from ytbuild.files import read_regular
 from ytbuild.sources.wildmatch import literal_length, to_regex
 from ytbuild.text import quote
 
 IGNORE_FILE = ".ytignore"
 
 _BOM = b"\xef\xbb\xbf"
+_ESCAPED = re.compile(rb"\\.", re.DOTALL)
+_TO_ESCAPE = re.compile(r"[\\*?\[]")
 
 
 class Pattern(NamedTuple):
@@ -79,11 +82,11 @@ def parse(data: bytes, shown: str, prefix: bytes = b"") -> IgnoreFile:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise IgnoreFileError(
-            f"{shown}:{line}: not UTF-8 text",
+            f"{quote(shown)}:{line}: not UTF-8 text",
             "save the file as UTF-8: a rule that cannot be read protects nothing",
         ) from None
     if b"\0" in data:
-        raise IgnoreFileError(f"{shown}: holds a NUL byte", "save the file as UTF-8 text")
+        raise IgnoreFileError(f"{quote(shown)}: holds a NUL byte", "save the file as UTF-8 text")
     patterns = tuple(
         pattern
         for number, line in enumerate(data.removeprefix(_BOM).split(b"\n"), 1)
@@ -111,12 +114,19 @@ def read_bytes(path: str, shown: str) -> bytes:
             "put a regular file there: like git, ytbuild does not follow a link to an ignore file",
         )
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_regular(path)
     except OSError as error:
         raise IgnoreFileError(
             f"cannot read {quote(shown)}: {error.strerror}", "make it a readable file, or remove it"
         ) from error
+
+
+def escape(name: str) -> str:
+    """Return a pattern that matches exactly this name or path, for a line that is offered to the user."""
+    pattern = _TO_ESCAPE.sub(lambda match: "\\" + match.group(), name)
+    if pattern.startswith(("#", "!")):
+        pattern = "\\" + pattern
+    return pattern[:-1] + "\\ " if pattern.endswith(" ") else pattern
 
 
 def _parse_line(line: bytes, number: int) -> Pattern | None:
@@ -133,7 +143,8 @@ def _parse_line(line: bytes, number: int) -> Pattern | None:
     if not body:
         return None
     text = line.decode("utf-8")
-    literal = literal_length(body) == len(body)
+    plain = _ESCAPED.sub(b"", body)
+    literal = literal_length(plain) == len(plain)
     return Pattern(text, number, negated, directories_only, basename, literal, to_regex(body))
 
 

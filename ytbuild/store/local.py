@@ -127,8 +127,10 @@ class LocalStore:
         """Make this archive the newest one, under the fixed names, and note that it was used now."""
         with contextlib.suppress(OSError):
             os.utime(self.manifest_path(key))
-        _link(self.archive_path(key), self.newest_archive)
-        _link(self.manifest_path(key), self.newest_manifest)
+        # Two builds that end at once must not leave the archive of one with the manifest of the other.
+        with cachefile.locked_folder(self.build_dir):
+            _link(self.archive_path(key), self.newest_archive)
+            _link(self.manifest_path(key), self.newest_manifest)
 
     def trim(self, in_use: str) -> int:
         """Remove archives that no build of the last 30 days and none of the last ten used; return how many.
@@ -251,12 +253,12 @@ def _link(source: str, destination: str) -> None:
     temporary = cachefile.temporary_name(os.path.dirname(destination))
     with cachefile.translated(destination):
         try:
-            os.link(source, temporary)
-        except OSError:
-            # Not every file system has hard links.
-            shutil.copyfile(source, temporary)
-        try:
-            os.rename(temporary, destination)
+            try:
+                os.link(source, temporary)
+            except OSError:
+                # Not every file system has hard links.
+                shutil.copyfile(source, temporary)
+            cachefile.rename_over(temporary, destination)
         finally:
             # Renaming one name of a file to another name of the same file does nothing and leaves both.
             with contextlib.suppress(FileNotFoundError):

@@ -19,7 +19,7 @@ from ytbuild.clients.dev.jobs import Job, JobRunner
 from ytbuild.clients.dev.python import job_python, write_shim
 from ytbuild.clients.dev.tables import TableStore, count_lines
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.errors import LockedError
+from ytbuild.errors import LockedError, TableError
 
 BOOTSTRAP = "tar -xzf source.tar.gz && ./{wrapper}"
 
@@ -174,7 +174,7 @@ class _Run:
         if os.path.isfile(stage_requirements):
             python = self._client._python.executable
             found["YTBUILD_INSTALLED_REQUIREMENTS"] = requirements.install(
-                stage_requirements, python, config.build_dir
+                stage_requirements, python, config.build_dir, self._client._archive
             )
         return found | {
             "YT_STAGE_NAME": spec.stage,
@@ -196,8 +196,16 @@ class _Run:
         path = self._file("sorted")
         columns = self._spec.sort_by or self._spec.reduce_by
         with open(source, "rb") as file, open(path, "wb") as out:
-            out.writelines(order.sort_lines(_whole_lines(file), columns))
+            out.writelines(self._in_order(_whole_lines(file), columns))
         return path
+
+    def _in_order(self, lines: list[bytes], columns: tuple[str, ...]) -> list[bytes]:
+        try:
+            return order.sort_lines(lines, columns)
+        except TableError as error:
+            raise TableError(
+                f"{self._spec.shown}, sorting by {', '.join(columns)}: {error.message}", error.hint
+            ) from None
 
     def _publish(self, outputs: list[str]) -> int:
         spec = self._spec
@@ -210,7 +218,7 @@ class _Run:
 
     def _publish_sorted(self, source: str, table: str) -> int:
         with open(source, "rb") as file:
-            lines = order.sort_lines(_whole_lines(file), self._spec.sort_by)
+            lines = self._in_order(_whole_lines(file), self._spec.sort_by)
         with self._client._tables.replacing(table) as out:
             out.writelines(lines)
         return len(lines)

@@ -35,7 +35,13 @@ def value_key(value: Any, column: str) -> tuple[Any, ...]:
 
 def row_key(line: bytes, columns: tuple[str, ...]) -> SortKey:
     """Return the key of a row, given as a JSON line, by some of its columns; a missing one counts as null."""
-    row = json.loads(line)
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        shown = line[:80].decode("utf-8", "replace").rstrip("\n")
+        raise TableError(f"a line is no row: {shown!r}", "a table is a file of JSON objects, one a line")
     return tuple(value_key(row.get(column), column) for column in columns)
 
 

@@ -14,25 +14,30 @@ from ytbuild.errors import OperationFailed
 _TAIL_LINES = 12
 
 
-def install(requirements: str, python: str, build_dir: str) -> str:
+def install(requirements: str, python: str, build_dir: str, archive: str) -> str:
     """Return the folder with the packages that a requirements file names, installing them when it is new.
 
-    They go into a folder of their own, never into anybody's environment. Raises `OperationFailed` with pip's last
-    words when pip fails.
+    They go into a folder of their own, never into anybody's environment. A path in the file means what it means in a
+    job: something in the archive. Raises `OperationFailed` with pip's last words when pip fails.
     """
     with open(requirements, "rb") as file:
         content = file.read()
-    key = xxh3_128_hexdigest(b"%d:%s" % (len(python), python.encode()) + content)
+    parts = [python.encode(), content, archive.encode() if _names_a_path(content) else b""]
+    key = xxh3_128_hexdigest(b"".join(b"%d:%s" % (len(part), part) for part in parts))
     folder = os.path.join(build_dir, "requirements", key)
     if os.path.isdir(folder):
         return folder
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     fresh = cachefile.temporary_name(os.path.dirname(folder))
+    sandbox = cachefile.temporary_name(os.path.dirname(folder))
     command = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet"]
     try:
+        os.mkdir(sandbox)
+        subprocess.run(["tar", "-xzf", archive], cwd=sandbox, check=True)
+        stage = os.path.basename(os.path.dirname(requirements))
         done = subprocess.run(
-            [*command, "--target", fresh, "-r", requirements],
-            cwd=os.path.dirname(requirements),
+            [*command, "--target", fresh, "-r", f"stages/{stage}/requirements.txt"],
+            cwd=sandbox,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -48,4 +53,11 @@ def install(requirements: str, python: str, build_dir: str) -> str:
             os.rename(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(sandbox, ignore_errors=True)
     return folder
+
+
+def _names_a_path(content: bytes) -> bool:
+    """Tell whether a line names a local file or folder, whose content then counts too."""
+    lines = [line.split(b"#")[0] for line in content.splitlines()]
+    return any(b"file:" in line or (b"/" in line and b"://" not in line) for line in lines)

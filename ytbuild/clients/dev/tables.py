@@ -135,14 +135,21 @@ def count_lines(file: IO[bytes]) -> int:
     return count + (last != b"\n")
 
 
-def _file_name(table: str, taken: set[str]) -> str:
+def path_problem(table: str) -> str:
+    """Return what is wrong with a table's path in dev, an empty text when nothing is."""
     last = table.rsplit("/", 1)[-1]
-    if not table.startswith("//") or not last or last in (".", "..") or "\0" in table:
-        raise TableError(f"{table!r} is not a table's path", "write a Cypress path, such as //tmp/me/data")
     if _NOT_IN_A_NAME & set(table):
-        raise TableError(
-            f"{table!r} has attributes or ranges, which dev does not have", "name the whole table and nothing else"
-        )
+        return "has attributes or ranges, which dev does not have"
+    if not table.startswith("//") or not last or last in (".", "..") or "\0" in table:
+        return "is no table's path"
+    return ""
+
+
+def _file_name(table: str, taken: set[str]) -> str:
+    problem = path_problem(table)
+    if problem:
+        raise TableError(f"{table!r} {problem}", "write a whole table's Cypress path, such as //tmp/me/data")
+    last = table.rsplit("/", 1)[-1]
     name = f"{last}.jsonl"
     if name in taken or len(os.fsencode(name)) > 200:
         name = f"{last[:60]}-{hashlib.sha256(table.encode()).hexdigest()[:12]}.jsonl"

@@ -1,0 +1,413 @@
+"""The reference pages against the code: whatever a reader may use is there, and nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+
+import ytbuild
+from tests.docs import console, pages
+from tests.support import Pipeline
+from ytbuild import errors, shipped
+from ytbuild.cli.main import cli
+from ytbuild.clients.base import Client
+from ytbuild.config import pipeline as pipeline_config
+from ytbuild.config import stage as stage_config
+from ytbuild.config.documents import Documents
+from ytbuild.graph import rules
+
+COMMANDS = pages.read(pages.REFERENCE / "commands.md")
+CONFIGURATION = pages.read(pages.REFERENCE / "configuration.md")
+ARCHIVE = pages.read(pages.REFERENCE / "archive.md")
+IGNORE_RULES = pages.read(pages.REFERENCE / "ignore-rules.md")
+PYTHON_API = pages.read(pages.REFERENCE / "python-api.md")
+ERRORS = pages.read(pages.REFERENCE / "errors.md")
+
+COMMON = "## Options of every command"
+
+CONTEXT = click.Context(cli)
+COMMAND_NAMES = cli.list_commands(CONTEXT)
+
+
+def command(name: str) -> click.Command:
+    """Return one command of the click app."""
+    found = cli.get_command(CONTEXT, name)
+    assert isinstance(found, click.Command)
+    return found
+
+
+def options(of: click.Command) -> set[str]:
+    """Return every spelling of every option of a command; click adds `-h` only when it runs."""
+    spellings = {spelling for parameter in of.get_params(click.Context(of)) for spelling in parameter.opts}
+    return {spelling for spelling in spellings if spelling.startswith("-")} | {"-h"}
+
+
+def documented(text: str) -> set[str]:
+    """Return the spellings of the options in the first column of a section's tables."""
+    found: set[str] = set()
+    for cells in pages.rows(text):
+        found |= {code.split(" ")[0] for code in pages.code_spans(cells[0]) if code.startswith("-")}
+    return found
+
+
+# commands.md
+
+
+def test_every_command_has_its_section() -> None:
+    headings = set(re.findall(r"^## `ytbuild (\S+)`$", COMMANDS, re.MULTILINE))
+    assert headings == set(COMMAND_NAMES)
+
+
+@pytest.mark.parametrize("name", COMMAND_NAMES)
+def test_a_commands_own_options_are_in_its_section(name: str) -> None:
+    own = options(command(name)) - options(cli)
+    # The app has --help, too; whatever else it shares with its commands stands in the common table.
+    assert documented(pages.section(COMMANDS, f"## `ytbuild {name}`")) == own
+
+
+def test_the_common_options_are_in_their_section() -> None:
+    text = pages.section(COMMANDS, COMMON)
+    assert documented(text) | {"--version"} == options(cli)
+    assert "`ytbuild --version`" in text
+
+
+@pytest.mark.parametrize("name", COMMAND_NAMES)
+def test_every_command_takes_the_common_options(name: str) -> None:
+    assert documented(pages.section(COMMANDS, COMMON)) <= options(command(name))
+
+
+@pytest.mark.parametrize("name", COMMAND_NAMES)
+def test_a_commands_arguments_are_in_its_synopsis(name: str) -> None:
+    heading = f"## `ytbuild {name}`"
+    start = COMMANDS.splitlines().index(heading)
+    block = next(block for block in console.blocks(COMMANDS) if block.line > start)
+    synopsis = block.lines[0]
+    assert synopsis.startswith(f"ytbuild {name}")
+    for parameter in command(name).params:
+        if isinstance(parameter, click.Argument):
+            assert parameter.make_metavar(click.Context(command(name))) in synopsis
+        elif set(parameter.opts) - options(cli):
+            assert parameter.opts[0] in synopsis
+
+
+def test_the_exit_codes_are_those_of_the_errors() -> None:
+    codes = {int(cells[0]) for cells in pages.rows(pages.section(COMMANDS, "## Exit codes"))}
+    assert codes == {0, 130} | {error.exit_code for error in error_classes()}
+
+
+def fields(value: Any, path: str = "") -> Iterator[str]:
+    """Give the path of every value in a JSON answer, `[]` for an item of a list."""
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from fields(item, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and value:
+        for item in value:
+            yield from fields(item, f"{path}[]")
+    else:
+        yield path
+
+
+@pytest.fixture
+def changed(pipeline: Pipeline) -> Pipeline:
+    """A pipeline that was built and has changed since in every way that `diff` tells apart."""
+    pipeline.write("stages/first/src/gone.py", "x")
+    pipeline.write("stages/first/src/secrets.env")
+    pipeline.build()
+    pipeline.write("stages/first/src/mapper.py", "pass\n")
+    (pipeline.root / "stages/first/src/gone.py").unlink()
+    (pipeline.root / "stages/first/src/link.py").symlink_to("mapper.py")
+    return pipeline
+
+
+@pytest.mark.parametrize("arguments", ["build", "diff", "ls", "ls --ignored"])
+def test_every_field_of_json_is_in_its_table(changed: Pipeline, arguments: str) -> None:
+    answer = json.loads(changed.run(*arguments.split(), "--json", check=True).stdout)
+    found = {re.sub(r"\[\]$", "", path) for path in fields(answer)}
+    # The two objects of a change are described below the table.
+    found = {re.sub(r"(changes\[\]\.(old|new))\..*", r"\1", path) for path in found}
+    table = pages.rows(pages.section(COMMANDS, f"### JSON of `ytbuild {arguments} --json`"))
+    said = {cells[0].strip("`") for cells in table}
+    # `targets` itself is said where it may be empty.
+    assert said - {"targets"} == found
+
+
+def test_every_field_of_a_changed_member_is_described(changed: Pipeline) -> None:
+    answer = json.loads(changed.run("diff", "--json", check=True).stdout)
+    members = [item for target in answer["targets"] for change in target["changes"] for item in change.values()]
+    names = {name for member in members if isinstance(member, dict) for name in member}
+    text = pages.section(COMMANDS, "### JSON of `ytbuild diff --json`").rpartition("|")[2]
+    assert names == {"size", "mode", "hash", "link"}
+    assert names <= set(pages.code_spans(text))
+
+
+# configuration.md
+
+
+def known_rules() -> rules.Rules:
+    """Return the rules that ship with ytbuild."""
+    return rules.load(Documents(""))
+
+
+def keys_of(module: object) -> set[str]:
+    """Return the keys in all constants of a module that list some."""
+    lists = [value for name, value in vars(module).items() if name.endswith("_KEYS")]
+    assert lists
+    return {key for keys in lists for key in keys}
+
+
+def last_parts(text: str) -> set[str]:
+    """Return the last component of every dotted key that stands as code in a text."""
+    return {code.rsplit(".", 1)[-1] for code in pages.code_spans(text)}
+
+
+def test_every_key_of_the_pipeline_is_described() -> None:
+    text = pages.section(CONFIGURATION, "## The pipeline: `configs/config.yaml`")
+    described = {cells[0].strip("`").rsplit(".", 1)[-1] for cells in pages.rows(text)}
+    # `dev` and `pickling` hold the keys below them.
+    assert keys_of(pipeline_config) - {"dev", "pickling"} == described
+
+
+def test_every_key_of_an_operation_is_described() -> None:
+    own = {key for rule in known_rules().operations.values() for key in rule.keys}
+    wanted = (keys_of(stage_config) | own) - {"resources"}
+    text = pages.section(CONFIGURATION, "## Operations")
+    passed_on = pages.section(CONFIGURATION, "### Keys that go on to the cluster's spec")
+    assert wanted <= last_parts(text.replace(passed_on, ""))
+
+
+def test_every_kind_has_its_row_with_its_legs_and_scripts() -> None:
+    table = {cells[0].strip("`"): cells for cells in pages.rows(pages.section(CONFIGURATION, "## Operations"))}
+    for kind, rule in known_rules().operations.items():
+        codes = pages.code_spans(table[kind][2])
+        for leg in rule.legs:
+            assert leg.name in codes
+            assert leg.setting in codes
+            order = [codes.index(script) for script in leg.scripts]
+            if len(order) > 1:
+                assert order == sorted(order), f"{leg.name}: the scripts are not in their order"
+
+
+def test_the_kinds_that_take_a_key_are_those_of_the_rules() -> None:
+    table = pages.rows(pages.section(CONFIGURATION, "### Keys that have an effect in dev"))
+    for cells in table:
+        key, kinds = cells[0].strip("`"), set(pages.code_spans(cells[1]))
+        takers = {kind for kind, rule in known_rules().operations.items() if key in rule.keys}
+        if takers:
+            assert kinds == takers, key
+
+
+def test_the_keys_for_the_clusters_spec_are_those_of_the_rules() -> None:
+    text = pages.section(CONFIGURATION, "### Keys that go on to the cluster's spec")
+    everywhere, *each = re.split(r"^- In ", text, flags=re.MULTILINE)[1:]
+    assert everywhere.startswith("every kind")
+    said = {}
+    for item in each:
+        kind, *keys = pages.code_spans(item)
+        said[kind] = set(keys) | set(pages.code_spans(everywhere))
+    assert said == {kind: set(rule.passed_on) for kind, rule in known_rules().operations.items()}
+
+
+def test_every_mode_is_described() -> None:
+    (row,) = [cells for cells in pages.rows(CONFIGURATION) if cells[0] == "`pipeline.mode`"]
+    assert set(pipeline_config._MODES) <= set(pages.code_spans(" ".join(row[1:])))
+
+
+# errors.md
+
+
+def error_classes() -> list[type[errors.YtbuildError]]:
+    """Return all expected errors."""
+    found = [value for value in vars(errors).values() if inspect.isclass(value)]
+    return [value for value in found if issubclass(value, errors.YtbuildError)]
+
+
+def test_every_error_has_its_row_with_its_exit_code() -> None:
+    said = {cells[0].strip("`"): int(cells[1]) for cells in pages.rows(ERRORS)}
+    assert said == {error.__name__: error.exit_code for error in error_classes()}
+
+
+def test_every_row_says_when_and_what_to_do() -> None:
+    assert all(len(cells) == 4 and all(cells) for cells in pages.rows(ERRORS))
+
+
+def test_no_page_names_an_error_that_does_not_exist() -> None:
+    known = {error.__name__ for error in error_classes()} | {"ModuleNotFoundError", "ValueError"}
+    for page in pages.all_pages():
+        names = re.findall(r"\b[A-Z]\w*Error\b", pages.prose(pages.read(page)))
+        assert set(names) <= known, pages.shown(page)
+
+
+# ignore-rules.md
+
+
+@pytest.mark.parametrize(
+    "name", ["default.ytignore", "secrets.ytignore", "secrets-in-modules.ytignore", "private-keys.ytignore"]
+)
+def test_every_ignore_rule_is_described(name: str) -> None:
+    lines = [line for line in shipped.rule(name).decode().splitlines() if line and not line.startswith("#")]
+    assert lines
+    assert {line.removeprefix("!") for line in lines} <= set(pages.code_spans(IGNORE_RULES))
+
+
+def test_every_name_that_never_ships_is_described() -> None:
+    from ytbuild.sources.tree import NEVER_SHIPPED
+    from ytbuild.sources.walk import ALWAYS_LEFT_OUT
+
+    text = pages.section(IGNORE_RULES, "## Names that never ship")
+    assert ALWAYS_LEFT_OUT | set(NEVER_SHIPPED) | {".pyc"} == set(pages.code_spans(text))
+
+
+# archive.md
+
+
+def test_every_field_of_the_manifest_is_described(pipeline: Pipeline) -> None:
+    pipeline.build()
+    manifest = json.loads((pipeline.root / ".build/manifest.json").read_text())
+    said = [cells[0].strip("`") for cells in pages.rows(pages.section(ARCHIVE, "## Manifest"))]
+    assert said == list(manifest)
+
+
+def test_every_entry_of_the_build_folder_is_described(pipeline: Pipeline) -> None:
+    pipeline.write("stages/first/requirements.txt")
+    pipeline.write(".dev/input.jsonl", '{"a": 1}\n')
+    pipeline.run("run", check=True)
+    pipeline.run("build", "--extract", check=True)
+    table = pages.rows(pages.section(ARCHIVE, "## `.build`"))
+    said = {code.split("/")[0] for cells in table for code in pages.code_spans(cells[0])}
+    assert said == {entry.name for entry in (pipeline.root / ".build").iterdir()}
+
+
+def test_every_entry_of_the_dev_folder_is_described(pipeline: Pipeline) -> None:
+    pipeline.write(".dev/input.jsonl", '{"a": 1}\n')
+    pipeline.run("run", check=True)
+    table = pages.rows(pages.section(ARCHIVE, "## Jobs in dev"))
+    said = {code.split("/")[0] for cells in table for code in pages.code_spans(cells[0])}
+    said |= {"first.map.log", "input.jsonl", "output.jsonl"}
+    assert {entry.name for entry in (pipeline.root / ".dev").iterdir()} <= said
+
+
+def test_every_variable_of_a_dev_job_is_described(pipeline: Pipeline) -> None:
+    code = 'import json, os\nprint(json.dumps({"names": sorted(os.environ)}))\n'
+    pipeline.write("stages/first/src/mapper.py", code)
+    pipeline.write("stages/first/requirements.txt")
+    pipeline.write(".dev/input.jsonl", "")
+    pipeline.run("run", check=True, TZ="UTC", LC_ALL="C.UTF-8", UNKNOWN="1")
+    names = json.loads((pipeline.root / ".dev/output.jsonl").read_text())["names"]
+    table = pages.rows(pages.section(ARCHIVE, "### Environment"))
+    said = {code for cells in table for code in pages.code_spans(cells[0])}
+    # bash sets these three itself.
+    assert set(names) - {"PWD", "SHLVL", "_"} <= said
+
+
+# python-api.md
+
+
+def test_the_public_names_are_described() -> None:
+    text = pages.prose(PYTHON_API)
+    for name in set(ytbuild.__all__) - {"__version__"}:
+        assert f"`ytbuild.{name}`" in text
+
+
+def test_the_members_of_deps_are_described() -> None:
+    said = {cells[0].strip("`") for cells in pages.rows(pages.section(PYTHON_API, "## `deps`"))}
+    assert said == {f"deps.{name}" for name in ytbuild.StageDependencies.__dataclass_fields__}
+
+
+def test_the_methods_of_the_client_are_described_with_their_parameters() -> None:
+    said = {}
+    for cells in pages.rows(pages.section(PYTHON_API, "## `deps.yt_client`")):
+        name, _, parameters = cells[0].strip("`)").partition("(")
+        said[name] = parameters
+    # An operation's spec is made by the executor; there is no public way to make one.
+    methods = {name for name, value in vars(Client).items() if inspect.isfunction(value) and not name.startswith("_")}
+    assert set(said) == methods - {"run_operation"}
+    for name, parameters in said.items():
+        signature = inspect.signature(getattr(Client, name))
+        plain = [
+            str(value.replace(annotation=inspect.Parameter.empty)).replace(" ", "")
+            for value in list(signature.parameters.values())[1:]
+        ]
+        assert plain == [part for part in parameters.split(", ") if part != "*"], name
+
+
+# All pages
+
+
+def test_the_pages_exist() -> None:
+    for name in ("tutorial", "how-to"):
+        assert (pages.DOCS / f"{name}.md").is_file()
+    names = {page.stem for page in pages.REFERENCE.glob("*.md")}
+    assert {"commands", "configuration", "archive", "ignore-rules", "errors", "python-api"} <= names
+
+
+@pytest.mark.parametrize("page", pages.all_pages(), ids=pages.shown)
+def test_every_relative_link_leads_somewhere(page: Any) -> None:
+    for link in pages.links(pages.read(page)):
+        if re.match(r"[a-z][a-z0-9+.-]*:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        aim = (page.parent / path).resolve() if path else page
+        assert aim.exists(), f"{pages.shown(page)}: {link}"
+        assert aim.is_relative_to(pages.ROOT.resolve()) or not path, f"{pages.shown(page)}: {link} leaves the project"
+        if anchor:
+            assert anchor in pages.anchors(pages.read(aim)), f"{pages.shown(page)}: {link}"
+
+
+@pytest.mark.parametrize("page", pages.all_pages(), ids=pages.shown)
+def test_a_file_to_write_is_named_in_the_text_above_it(page: Any) -> None:
+    """A block's title is for the tests: not everything that shows Markdown shows it."""
+    text = pages.read(page)
+    lines = pages.prose(text).splitlines()
+    for step in console.steps(text):
+        if isinstance(step, console.File):
+            above = "\n".join(lines[: step.line]).rstrip().rpartition("\n\n")[2]
+            assert f"`{step.path}`" in above, f"{pages.shown(page)}:{step.line}"
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """Give the words after `ytbuild` of every command line that a page shows, in a console block or as code."""
+    lines = [step.text for step in console.steps(text) if isinstance(step, console.Command)]
+    lines += [code for code in pages.code_spans(text) if code.startswith("ytbuild ")]
+    for line in lines:
+        tokens = shlex.shlex(line, posix=True, punctuation_chars=True)
+        tokens.whitespace_split = True
+        words: list[str] = []
+        for word in [*tokens, ";"]:
+            if set(word) <= set("&|;"):
+                while words and re.match(r"\w+=", words[0]):
+                    del words[0]
+                if words[:1] == ["ytbuild"]:
+                    yield words[1:]
+                words = []
+            else:
+                words.append(word)
+
+
+@pytest.mark.parametrize("page", pages.all_pages(), ids=pages.shown)
+def test_no_page_names_a_command_or_an_option_that_does_not_exist(page: Any) -> None:
+    with_value = {
+        spelling
+        for parameter in cli.params
+        if isinstance(parameter, click.Option) and not parameter.is_flag
+        for spelling in parameter.opts
+    }
+    for words in command_lines(pages.read(page)):
+        known, name, takes_value = options(cli), None, False
+        for word in words:
+            if takes_value:
+                takes_value = False
+            elif word.startswith("-"):
+                assert word in known, f"{pages.shown(page)}: ytbuild {' '.join(words)}"
+                takes_value = word in with_value
+            elif name is None:
+                name = word
+                # COMMAND is what pages write for any of them.
+                assert name in (*COMMAND_NAMES, "COMMAND"), f"{pages.shown(page)}: ytbuild {' '.join(words)}"
+                known = known if name == "COMMAND" else options(command(name))
