@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -15,6 +16,8 @@ def main() -> None:
     # The folder of the script, or the current one with -m, is not where upload_modules are looked up.
     if not getattr(sys.flags, "safe_path", False):
         del sys.path[0]
+    # Most commands end before the collector would find anything; `run` turns it on again.
+    gc.disable()
     from ytbuild.cli.main import run
 
     run()

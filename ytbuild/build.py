@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ytbuild import cachefile
 from ytbuild.errors import StoreError
-from ytbuild.graph.plan import Plan, Workspace
+from ytbuild.graph.plan import Plan, Workspace, collector_paused
 from ytbuild.graph.target import Target
 from ytbuild.store.local import LocalStore, StoredArchive
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from ytbuild.archive.compress import Compressing, Compressors
 
 ReportProgress = Callable[[int, int], None]
 """Called with the bytes done so far and the bytes to do."""
@@ -70,15 +72,22 @@ def build(workspace: Workspace, plan: Plan | None = None, progress: ReportProgre
     Raises a `UsageError` before anything is written when the pipeline is wrong, `ChangedWhileBuildingError` when a
     source does not stay still, and `StoreError` when `.build` cannot be written; the last good archive stays.
     """
-    started = time.perf_counter()
+    with collector_paused():
+        return _built(workspace, plan, progress, time.perf_counter())
+
+
+def _built(workspace: Workspace, plan: Plan | None, progress: ReportProgress, started: float) -> BuildResult:
     if plan is None and not os.path.exists(os.path.join(workspace.build_dir, "manifest.json")):
         from ytbuild.archive.ahead import CompressingAhead
+        from ytbuild.archive.compress import Compressors
 
-        with CompressingAhead(workspace.index.recent) as ahead:
+        # One core is left to the thread that makes the plan: three threads on two cores would slow it by a third.
+        with Compressors(max(1, (os.cpu_count() or 1) - 1)) as compressors:
+            ahead = CompressingAhead(compressors, workspace.index.recent)
             plan = workspace.plan(ahead)
-            ahead.planned()
-            return _build(workspace, plan, progress, started, ahead.chunks)
-    return _build(workspace, plan or workspace.plan(), progress, started, {})
+            compressors.grow()
+            return _build(workspace, plan, progress, started, compressors, ahead.chunks)
+    return _build(workspace, plan or workspace.plan(), progress, started, None, {})
 
 
 def _build(
@@ -86,7 +95,8 @@ def _build(
     plan: Plan,
     progress: ReportProgress,
     started: float,
-    ahead: Mapping[bytes, Future[bytes]],
+    compressors: Compressors | None,
+    ahead: dict[bytes, Compressing],
 ) -> BuildResult:
     store = LocalStore(workspace.build_dir, workspace.index)
     store.prepare()
@@ -96,7 +106,7 @@ def _build(
         compressed = reused = 0
         _finish(workspace, store, plan, wrote=False)
     else:
-        found, built, compressed, reused = _make(workspace, store, plan, progress, ahead)
+        found, built, compressed, reused = _make(workspace, store, plan, progress, compressors, ahead)
         _finish(workspace, store, plan, wrote=True)
     return BuildResult(
         key=plan.key,
@@ -115,16 +125,17 @@ def _make(
     store: LocalStore,
     plan: Plan,
     progress: ReportProgress,
-    ahead: Mapping[bytes, Future[bytes]],
+    compressors: Compressors | None,
+    ahead: dict[bytes, Compressing],
 ) -> tuple[StoredArchive, frozenset[str], int, int]:
     # Imported here: an unchanged build, the most frequent one, packs nothing.
-    from ytbuild.archive import manifest
+    from ytbuild.archive import compress, manifest
     from ytbuild.archive.chunks import cut
-    from ytbuild.archive.compress import identity
-    from ytbuild.archive.pack import pack
+    from ytbuild.archive.pack import WINDOW, pack, raw
 
+    recent = workspace.index.recent
     inputs = [target.load() for target in plan.targets]
-    chunks = cut(inputs, identity())
+    chunks = cut(inputs, compress.identity())
     total = sum(chunk.size for chunk in chunks)
     done = 0
 
@@ -133,8 +144,16 @@ def _make(
         done += count
         progress(done, total)
 
-    with store.chunk_reader() as reader, store.writing(plan.key) as file:
-        packed = pack(chunks, file, reader.read, workspace.index.recent, advance, ahead)
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(store.chunk_reader(chunk.key for chunk in chunks))
+        if compressors is None:
+            compressors = stack.enter_context(compress.Compressors())
+        new = (chunk for chunk in chunks if chunk.key not in ahead and not reader.holds(chunk.key))
+        for chunk in itertools.islice(new, WINDOW):
+            ahead[chunk.key] = compressors.submit(raw(chunk, recent))
+        members = manifest.encode_members(inputs)
+        file = stack.enter_context(store.writing(plan.key))
+        packed = pack(chunks, file, reader.read, recent, advance, compressors, ahead)
     summary = manifest.Summary(
         key=plan.key,
         size=packed.size,
@@ -145,7 +164,7 @@ def _make(
             manifest.StoredTarget(target.name, target.key.hex(), target.files, target.size) for target in plan.targets
         ),
     )
-    store.publish(plan.key, manifest.encode(summary, inputs))
+    store.publish(plan.key, manifest.encode(summary, members))
     return (
         StoredArchive(store.archive_path(plan.key), summary),
         packed.built,

@@ -13,7 +13,6 @@ import errno
 import fcntl
 import marshal
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -113,6 +112,8 @@ def remove(path: str) -> None:
     """Remove a file, a link or a whole folder, whatever is there."""
     if os.path.isdir(path) and not os.path.islink(path):
         # First out of the way: a folder cannot be removed in one step, and others may look at it.
+        import shutil
+
         aside = temporary_name(os.path.dirname(path))
         os.rename(path, aside)
         shutil.rmtree(aside, ignore_errors=True)
@@ -181,6 +182,8 @@ def _remove_if_unlocked(path: str) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.isdir(path):
+                import shutil
+
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 os.unlink(path)

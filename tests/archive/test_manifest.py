@@ -44,7 +44,7 @@ INPUTS = [
     ),
     TargetInputs("wrappers", b"rules", ()),
 ]
-DATA = manifest.encode(SUMMARY, INPUTS)
+DATA = manifest.encode(SUMMARY, manifest.encode_members(INPUTS))
 
 
 def checked(body: bytes) -> bytes:
@@ -85,7 +85,7 @@ def test_manifest_is_three_lines_with_the_members_on_the_last() -> None:
 
 
 def test_equal_values_give_equal_bytes() -> None:
-    assert manifest.encode(SUMMARY, INPUTS) == DATA
+    assert manifest.encode(SUMMARY, manifest.encode_members(INPUTS)) == DATA
 
 
 @pytest.mark.parametrize("length", [0, 1, 12, 13, 47, 48, 49, 60, 200, len(DATA) // 2, len(DATA) - 2, len(DATA) - 1])

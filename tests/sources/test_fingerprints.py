@@ -178,6 +178,8 @@ plan.FingerprintIndex = lambda folder: FingerprintIndex(folder, lambda: time.tim
 root = sys.argv[1]
 opened = []
 def audit(event, arguments):
+    if event == "open" and arguments[2] & os.O_DIRECTORY:
+        return
     if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(root + "/"):
         opened.append(os.path.relpath(arguments[0], root))
 build(plan.Workspace(root))

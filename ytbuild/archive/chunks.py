@@ -8,8 +8,9 @@ was cut at any chunk's end has no wrapper and cannot start a leg.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
@@ -25,6 +26,7 @@ MAX_SEGMENT = 16 << 20
 WRAPPERS = "wrappers"
 
 _SCHEMA = b"ytbuild chunk 1"
+_ARCNAME = itemgetter(0)
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,16 @@ def cut(targets: Sequence[TargetInputs], compressor: bytes) -> list[Chunk]:
                 size += len(tar.END_OF_ARCHIVE)
             segment += size
             end = last or segment >= MAX_SEGMENT or _ends_segment(members, piece, size)
-            key = _key(members, piece, last, compressor)
+            encoded = map(inputs.encoded.__getitem__, map(_ARCNAME, members))
+            key = _key(members, encoded, piece, last, compressor)
             found.append(Chunk(inputs.name, members, piece, key, size, end, last))
             if end:
                 segment = 0
     return found
+
+
+Run = tuple[tuple[Member, ...], int]
+"""Members that make up one chunk, and their bytes of tar."""
 
 
 class Cutter:
@@ -73,25 +80,23 @@ class Cutter:
         self._run: list[Member] = []
         self._size = 0
 
-    def add(self, member: Member) -> Iterator[tuple[tuple[Member, ...], int]]:
-        """Give the runs, with their bytes of tar, that are complete now; a large member is in none."""
+    def add(self, member: Member) -> Sequence[Run]:
+        """Return the runs that are complete now, most often none; a large member is in none."""
         size = _member_size(member)
-        large = member.size > PIECE_SIZE
-        if self._run and (large or self._size + size > MAX_CHUNK):
-            yield self._taken()
-        if large:
-            return
+        found: Sequence[Run] = ()
+        if self._run and (member.size > PIECE_SIZE or self._size + size > MAX_CHUNK):
+            found = (self._taken(),)
+        if member.size > PIECE_SIZE:
+            return found
         self._run.append(member)
         self._size += size
-        if _cuts(member, size, MEAN_CHUNK):
-            yield self._taken()
+        return (*found, self._taken()) if _cuts(member, size, MEAN_CHUNK) else found
 
-    def finish(self) -> Iterator[tuple[tuple[Member, ...], int]]:
-        """Give the last run if there is one."""
-        if self._run:
-            yield self._taken()
+    def finish(self) -> Sequence[Run]:
+        """Return the last run if there is one."""
+        return (self._taken(),) if self._run else ()
 
-    def _taken(self) -> tuple[tuple[Member, ...], int]:
+    def _taken(self) -> Run:
         run = tuple(self._run), self._size
         self._run, self._size = [], 0
         return run
@@ -99,7 +104,7 @@ class Cutter:
 
 def run_key(members: tuple[Member, ...], compressor: bytes) -> bytes:
     """Return the key of the chunk that holds a run of whole members, and not the end of the archive."""
-    return _key(members, None, False, compressor)
+    return _key(members, map(encode_member, members), None, False, compressor)
 
 
 def _runs(inputs: TargetInputs, one: bool) -> Iterator[tuple[tuple[Member, ...], int | None, int]]:
@@ -145,10 +150,12 @@ def _ends_segment(members: tuple[Member, ...], piece: int | None, size: int) -> 
     return bool(members) and _cuts(members[-1], _member_size(members[-1]), MEAN_SEGMENT)
 
 
-def _key(members: tuple[Member, ...], piece: int | None, last: bool, compressor: bytes) -> bytes:
+def _key(
+    members: tuple[Member, ...], encoded: Iterable[bytes], piece: int | None, last: bool, compressor: bytes
+) -> bytes:
     parts = [_SCHEMA, compressor, b"last" if last else b"", b"" if piece is None else b"%d" % piece]
     if piece is None:
-        parts += map(encode_member, members)
+        parts += encoded
     else:
         member = members[0]
         parts.append(member.digest[16 * (piece + 1) : 16 * (piece + 2)])

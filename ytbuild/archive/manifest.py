@@ -81,8 +81,28 @@ class Manifest:
     members: dict[str, tuple[StoredMember, ...]]
 
 
-def encode(summary: Summary, targets: list[TargetInputs]) -> bytes:
-    """Return the manifest of an archive as bytes."""
+def encode_members(targets: list[TargetInputs]) -> bytes:
+    """Return the part of a manifest that lists the members: all of it that is known before the archive is."""
+    return _json(
+        {
+            inputs.name: [
+                {"name": name, "link": link}
+                if link
+                else {
+                    "name": name,
+                    "size": size,
+                    "mode": "0755" if executable else "0644",
+                    "hash": digest[:16].hex(),
+                }
+                for name, executable, size, digest, link, _ in inputs.members
+            ]
+            for inputs in targets
+        }
+    )
+
+
+def encode(summary: Summary, members: bytes) -> bytes:
+    """Return the manifest of an archive as bytes; `members` comes from `encode_members`."""
     head = {
         "format_version": FORMAT_VERSION,
         "key": summary.key,
@@ -98,21 +118,7 @@ def encode(summary: Summary, targets: list[TargetInputs]) -> bytes:
             for target in summary.targets
         ],
     }
-    members = {
-        inputs.name: [
-            {"name": name, "link": link}
-            if link
-            else {
-                "name": name,
-                "size": size,
-                "mode": "0755" if executable else "0644",
-                "hash": digest[:16].hex(),
-            }
-            for name, executable, size, digest, link, _ in inputs.members
-        ]
-        for inputs in targets
-    }
-    body = b"%s,%s%s}\n" % (_json(head)[1:-1], _MEMBERS, _json(members))
+    body = b"%s,%s%s}\n" % (_json(head)[1:-1], _MEMBERS, members)
     return b'{"checksum":"%s",\n%s' % (xxh3_128_hexdigest(body).encode(), body)
 
 

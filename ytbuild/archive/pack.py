@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO
 
@@ -13,13 +12,16 @@ from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
 from ytbuild.archive import tar
 from ytbuild.archive.chunks import Chunk
-from ytbuild.archive.compress import compress
+from ytbuild.archive.compress import Compressing, Compressors
 from ytbuild.archive.manifest import StoredChunk
 from ytbuild.errors import ChangedWhileBuildingError
 from ytbuild.files import READ_NO_LINK
 from ytbuild.graph.target import Member
 from ytbuild.sources.fingerprints import PIECE_SIZE, RecentContents
 from ytbuild.text import quote
+
+WINDOW = 2 * (os.cpu_count() or 1)
+"""How many chunks may be on their way at once."""
 
 OldChunk = Callable[[bytes], bytes | None]
 """Gives the compressed bytes of a chunk by its key, verified, or None."""
@@ -46,7 +48,8 @@ def pack(
     old: OldChunk,
     recent: RecentContents,
     progress: Progress,
-    ahead: Mapping[bytes, Future[bytes]] | None = None,
+    compressors: Compressors,
+    ahead: Mapping[bytes, Compressing],
 ) -> Packed:
     """Write the archive made of `chunks` to `out`; `ahead` are chunks that are being compressed already, by key.
 
@@ -57,7 +60,9 @@ def pack(
     whole = xxh3_128()
     built: set[str] = set()
     reused = offset = 0
-    for chunk, data, is_old in _in_order(chunks, old, recent, ahead or {}):
+    for chunk, result in _in_order(chunks, old, recent, compressors, ahead):
+        is_old = isinstance(result, bytes)
+        data = result if isinstance(result, bytes) else result.result()
         out.write(data)
         whole.update(data)
         key, digest = chunk.key.hex(), xxh3_128_hexdigest(data)
@@ -72,24 +77,18 @@ def pack(
 
 
 def _in_order(
-    chunks: list[Chunk], old: OldChunk, recent: RecentContents, ahead: Mapping[bytes, Future[bytes]]
-) -> Iterator[tuple[Chunk, bytes, bool]]:
-    window = 2 * (os.cpu_count() or 1)
-    with ThreadPoolExecutor(window // 2, thread_name_prefix="compress") as pool:
-        waiting: deque[tuple[Chunk, Future[bytes] | bytes]] = deque()
-        for chunk in chunks:
-            found = ahead.get(chunk.key) or old(chunk.key)
-            waiting.append((chunk, pool.submit(compress, raw(chunk, recent)) if found is None else found))
-            while waiting and (len(waiting) > window or isinstance(waiting[0][1], bytes)):
-                yield _finished(*waiting.popleft())
-        while waiting:
-            yield _finished(*waiting.popleft())
-
-
-def _finished(chunk: Chunk, result: Future[bytes] | bytes) -> tuple[Chunk, bytes, bool]:
-    if isinstance(result, bytes):
-        return chunk, result, True
-    return chunk, result.result(), False
+    chunks: list[Chunk],
+    old: OldChunk,
+    recent: RecentContents,
+    compressors: Compressors,
+    ahead: Mapping[bytes, Compressing],
+) -> Iterator[tuple[Chunk, Compressing | bytes]]:
+    waiting: deque[tuple[Chunk, Compressing | bytes]] = deque()
+    for chunk in chunks:
+        waiting.append((chunk, ahead.get(chunk.key) or old(chunk.key) or compressors.submit(raw(chunk, recent))))
+        while waiting and (len(waiting) > WINDOW or isinstance(waiting[0][1], bytes)):
+            yield waiting.popleft()
+    yield from waiting
 
 
 def raw(chunk: Chunk, recent: RecentContents) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 from types import FrameType
@@ -29,6 +30,7 @@ def command(options: Options, stages: tuple[str, ...]) -> None:
     """
     from ytbuild.run.pipeline import RunEvents, run
 
+    gc.enable()
     signal.signal(signal.SIGTERM, _interrupt)
     workspace = options.workspace()
     reporter = options.reporter

@@ -62,9 +62,7 @@ class Documents:
         if key not in self._used:
             found = self._known.get(key)
             if found is None:
-                import yaml
-
-                found = yaml.safe_load(data)
+                found = yaml_plain.load(data.decode("utf-8"))
             self._used[key] = found
         found = self._used[key]
         assert isinstance(found, dict)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import heapq
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Protocol
 
 from xxhash import xxh3_128_digest
@@ -54,6 +56,18 @@ class Plan:
     warnings: tuple[str, ...]
 
 
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the garbage collector away from work that makes a great many tuples and no cycles."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 class PlanListener(Protocol):
     """Hears, while a plan is made, of files that were not known: a build starts to compress them meanwhile."""
 
@@ -84,14 +98,8 @@ class Workspace:
 
         Raises a `UsageError` for whatever is wrong with the configuration or a source; nothing is written.
         """
-        # A plan makes a great many tuples and no cycles: the collector would only look at them again and again.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        with collector_paused():
             return self._plan(listener)
-        finally:
-            if collecting:
-                gc.enable()
 
     def save(self) -> None:
         """Write the caches under `.build`, which must exist; raises `StoreError` when they cannot be written."""
@@ -193,10 +201,11 @@ class Workspace:
                 f"remove the entry ({placed.given}), or the rule that leaves its files out",
             )
         _check_scripts_ship(placed, inputs, scanned, all_wrappers)
-        biggest = sorted(((member.size, member.arcname) for member in inputs.members), reverse=True)
-        warnings = [*_left_out_secrets(scanned), *_compiled(placed, inputs), *_large_files(placed, biggest)]
+        sizes = [(member.size, member.arcname) for member in inputs.members]
+        biggest = heapq.nlargest(_LARGEST_SHOWN, sizes)
+        warnings = [*_left_out_secrets(scanned), *_compiled(placed, inputs), *_large_files(placed, sizes)]
         total = sum(member.size for member in inputs.members)
-        largest = tuple(biggest[:_LARGEST_SHOWN])
+        largest = tuple(biggest)
         key = target_key(inputs)
         return Target(placed.name, key, len(inputs.members), total, largest, tuple(warnings), lambda: inputs)
 
@@ -208,7 +217,7 @@ class Workspace:
                 Member(f"{root}/{relative}" if relative else root, executable, length, digest, link, path)
                 for relative, path, length, executable, digest, link in tree.entries()
             ]
-        members.sort(key=lambda member: member.arcname)
+        members.sort(key=itemgetter(0))
         return TargetInputs(placed.name, b"", tuple(members))
 
 
@@ -276,8 +285,8 @@ def _compiled(placed: Placed, inputs: TargetInputs) -> list[str]:
     return [f"{quote(placed.name)} holds compiled extensions for {platforms}: they load on no other platform"]
 
 
-def _large_files(placed: Placed, biggest: list[tuple[int, str]]) -> list[str]:
-    large = [(count, name) for count, name in biggest if count > LARGE_FILE]
+def _large_files(placed: Placed, sizes: list[tuple[int, str]]) -> list[str]:
+    large = sorted(((count, name) for count, name in sizes if count > LARGE_FILE), reverse=True)
     if not large:
         return []
     lines = "".join(f"\n  {size(count):>10}  {quote(name)}" for count, name in large[:_LARGEST_SHOWN])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from xxhash import xxh3_128, xxh3_128_digest
@@ -44,6 +45,11 @@ class TargetInputs:
     rules: bytes
     members: tuple[Member, ...]
 
+    @cached_property
+    def encoded(self) -> dict[str, bytes]:
+        """Every member as bytes, by its name: keys of targets and of chunks are made of these."""
+        return {member.arcname: encode_member(member) for member in self.members}
+
 
 class Field(NamedTuple):
     """One ingredient of a key: what kind it is, whose it is, and its value."""
@@ -74,8 +80,8 @@ def fields(inputs: TargetInputs) -> Iterator[Field]:
     yield Field("schema", "", SCHEMA)
     yield Field("name", "", inputs.name.encode())
     yield Field("rules", "", xxh3_128_digest(inputs.rules))
-    for member in inputs.members:
-        yield Field("member", member.arcname, encode_member(member))
+    for arcname, encoded in inputs.encoded.items():
+        yield Field("member", arcname, encoded)
 
 
 def target_key(inputs: TargetInputs) -> bytes:

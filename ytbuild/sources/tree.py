@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 from ytbuild.cachefile import loads
@@ -91,6 +93,10 @@ class Tree:
     folders: tuple[tuple[str, FolderRecord], ...]
     single: Entry | None = None
 
+    @cached_property
+    def _decoded(self) -> list[tuple[str, tuple[list[FileItem], list[LinkItem], list[IgnoredItem]]]]:
+        return [(relative, loads(record.payload)) for relative, record in self.folders]
+
     def entries(self) -> list[Entry]:
         """Return what ships, sorted by the bytes of the names.
 
@@ -100,8 +106,7 @@ class Tree:
             return [self.single]
         found: list[Entry] = []
         links: list[tuple[str, LinkItem]] = []
-        for relative, record in self.folders:
-            files, own_links, _ = loads(record.payload)
+        for relative, (files, own_links, _) in self._decoded:
             folder = f"{self.source.path}/{relative}"
             found += [
                 Entry(relative + name, folder + name, size, executable, digest, "")
@@ -110,14 +115,14 @@ class Tree:
             links += [(relative, link) for link in own_links]
         if links:
             found += self._links(links, {entry.relative for entry in found})
-        found.sort(key=lambda entry: entry.relative)
+        found.sort(key=itemgetter(0))
         return found
 
     def ignored(self) -> Iterator[Ignored]:
         """Give what is left out, in the order of the walk."""
-        for relative, record in self.folders:
-            for name, is_directory, *reason in loads(record.payload)[2]:
-                yield Ignored(relative + name, is_directory, LeftOut(*reason))
+        for relative, (_, _, left_out) in self._decoded:
+            for name, is_directory, file, line, text, secret in left_out:
+                yield Ignored(relative + name, is_directory, LeftOut(file, line, text, secret))
 
     def _links(self, links: list[tuple[str, LinkItem]], shipped: set[str]) -> Iterator[Entry]:
         root = os.path.realpath(self.source.path) + "/"

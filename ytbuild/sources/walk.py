@@ -50,29 +50,37 @@ def list_folder(path: str, shown: str) -> Listing:
     always: list[tuple[str, bool]] = []
     ignore_file: Fingerprint | None = None
     try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                name = entry.name
-                if name in ALWAYS_LEFT_OUT or name.endswith(".pyc"):
-                    if name == ".ytignore":
-                        ignore_file = fingerprint(entry.stat(follow_symlinks=False))
-                    always.append((name, entry.is_dir(follow_symlinks=False)))
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(name)
-                else:
+        # By descriptor: the kernel then looks up each name in the folder and not from the root.
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name in ALWAYS_LEFT_OUT or name.endswith(".pyc"):
+                        if name == ".ytignore":
+                            ignore_file = fingerprint(entry.stat(follow_symlinks=False))
+                        always.append((name, entry.is_dir(follow_symlinks=False)))
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(name)
+                        continue
                     status = entry.stat(follow_symlinks=False)
+                    mode = status.st_mode
                     row = (
-                        status.st_mode,
+                        mode,
                         status.st_ino,
                         status.st_dev,
                         status.st_size,
                         status.st_mtime_ns,
                         status.st_ctime_ns,
                     )
-                    if entry.is_symlink():
-                        links.append((name, row, _followed(entry.path), os.path.realpath(entry.path)))
+                    if stat.S_ISLNK(mode):
+                        full = f"{path}/{name}"
+                        links.append((name, row, _followed(full), os.path.realpath(full)))
                     else:
                         files.append((name, row))
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise SourceError(
             f"cannot read the directory {quote(shown)}: {error.strerror}",

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
@@ -33,6 +32,7 @@ would otherwise fill a disk long before the 30 days are over."""
 
 _ABANDONED_AFTER = 60
 _CHUNK_SOURCES = 8
+_NOT_WORTH_A_MANIFEST = 2
 _READ_SIZE = 1 << 20
 
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
@@ -154,9 +154,9 @@ class LocalStore:
         self._index.forget_archives(kept)
         return removed
 
-    def chunk_reader(self) -> ChunkReader:
-        """Return a reader of the chunks that the latest archives hold."""
-        return ChunkReader(self, [key for _, key in self._by_use()[:_CHUNK_SOURCES]])
+    def chunk_reader(self, wanted: Iterable[bytes]) -> ChunkReader:
+        """Return a reader of those of the `wanted` chunks that the latest archives hold."""
+        return ChunkReader(self, {key.hex() for key in wanted}, [key for _, key in self._by_use()[:_CHUNK_SOURCES]])
 
     def _manifest_folder(self) -> str:
         return os.path.join(self.build_dir, "manifests")
@@ -188,12 +188,18 @@ class LocalStore:
 
 
 class ChunkReader:
-    """Finds chunks by key in the latest archives, reading their manifests one by one as they are needed."""
+    """Finds chunks by key in the latest archives.
 
-    def __init__(self, store: LocalStore, keys: list[str]) -> None:
+    It reads their manifests, the latest first, until nearly all chunks are found: reading one more takes about as
+    long as compressing a chunk or two.
+    """
+
+    def __init__(self, store: LocalStore, wanted: set[str], archives: list[str]) -> None:
         self._store = store
-        self._unread = keys[::-1]
         self._known: dict[str, tuple[str, StoredChunk]] = {}
+        for archive in archives:
+            if len(wanted) - len(self._known) > _NOT_WORTH_A_MANIFEST or archive == archives[0]:
+                self._learn(archive, wanted)
         self._open: dict[str, IO[bytes]] = {}
         self._files = contextlib.ExitStack()
 
@@ -203,27 +209,24 @@ class ChunkReader:
     def __exit__(self, *_: object) -> None:
         self._files.close()
 
+    def holds(self, key: bytes) -> bool:
+        """Tell whether an archive should hold a chunk; its bytes may still turn out to be damaged."""
+        return key.hex() in self._known
+
     def read(self, key: bytes) -> bytes | None:
         """Return the compressed bytes of a chunk if an archive holds them unharmed."""
-        wanted = key.hex()
-        while wanted not in self._known and self._unread:
-            self._learn(self._unread.pop())
-        found = self._known.get(wanted)
-        if found is None:
-            return None
-        data = self._bytes(*found)
-        if data is None:
-            del self._known[wanted]
-        return data
+        found = self._known.get(key.hex())
+        return None if found is None else self._bytes(*found)
 
-    def _learn(self, archive: str) -> None:
+    def _learn(self, archive: str, wanted: set[str]) -> None:
         try:
             with open(self._store.manifest_path(archive), "rb") as file:
                 summary = manifests.decode_summary(file.read())
         except (OSError, ArchiveError):
             return
         for chunk in summary.chunks:
-            self._known.setdefault(chunk.key, (archive, chunk))
+            if chunk.key in wanted:
+                self._known.setdefault(chunk.key, (archive, chunk))
 
     def _bytes(self, archive: str, chunk: StoredChunk) -> bytes | None:
         try:
@@ -257,6 +260,8 @@ def _link(source: str, destination: str) -> None:
                 os.link(source, temporary)
             except OSError:
                 # Not every file system has hard links.
+                import shutil
+
                 shutil.copyfile(source, temporary)
             cachefile.rename_over(temporary, destination)
         finally:
