@@ -15,13 +15,14 @@ from tests.support import Pipeline, clean_environment
 
 _SERVER = """
 import os, sys, time
-import ytbuild.archive.compress, ytbuild.archive.pack, ytbuild.archive.ahead, ytbuild.archive.extract, ytbuild.cli.build, ytbuild.graph.plan, omegaconf, yaml
+import ytbuild.archive.ahead, ytbuild.archive.extract, ytbuild.cli.build, ytbuild.graph.plan, omegaconf, yaml
+from ytbuild import archive
 from ytbuild.cli import main
-compress = ytbuild.archive.compress.compress
+compress = archive.compress.compress
 def compress_slowly(data):
     time.sleep(float(sys.argv[2]))
     return compress(data)
-ytbuild.archive.compress.compress = compress_slowly
+archive.compress.compress = compress_slowly
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
