@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
@@ -26,7 +25,6 @@ MAX_SEGMENT = 16 << 20
 WRAPPERS = "wrappers"
 
 _SCHEMA = b"ytbuild chunk 1"
-_ARCNAME = itemgetter(0)
 
 
 @dataclass(frozen=True)
@@ -56,13 +54,15 @@ def cut(targets: Sequence[TargetInputs], compressor: bytes) -> list[Chunk]:
     segment = 0
     for inputs in targets:
         last = inputs.name == WRAPPERS
+        at = 0
         for members, piece, size in _runs(inputs, one=last):
             if last:
                 size += len(tar.END_OF_ARCHIVE)
             segment += size
             end = last or segment >= MAX_SEGMENT or _ends_segment(members, piece, size)
-            encoded = map(inputs.encoded.__getitem__, map(_ARCNAME, members))
-            key = _key(members, encoded, piece, last, compressor)
+            key = _key(members, inputs.encoded[at : at + len(members)], piece, last, compressor)
+            if piece is None or piece == _pieces_of(members[0]) - 1:
+                at += len(members)
             found.append(Chunk(inputs.name, members, piece, key, size, end, last))
             if end:
                 segment = 0
@@ -124,7 +124,7 @@ def _runs(inputs: TargetInputs, one: bool) -> Iterator[tuple[tuple[Member, ...],
 
 
 def _pieces(member: Member) -> Iterator[tuple[tuple[Member, ...], int, int]]:
-    count = len(member.digest) // 16 - 1
+    count = _pieces_of(member)
     for piece in range(count):
         size = min(PIECE_SIZE, member.size - piece * PIECE_SIZE)
         if piece == 0:
@@ -132,6 +132,11 @@ def _pieces(member: Member) -> Iterator[tuple[tuple[Member, ...], int, int]]:
         if piece == count - 1:
             size += len(tar.padding(member.size))
         yield (member,), piece, size
+
+
+def _pieces_of(member: Member) -> int:
+    """Return the number of pieces of a large member: its digest is followed by one for each."""
+    return len(member.digest) // 16 - 1
 
 
 def _member_size(member: Member) -> int:
@@ -161,6 +166,6 @@ def _key(
         parts.append(member.digest[16 * (piece + 1) : 16 * (piece + 2)])
         if piece == 0:
             parts.append(tar.header(member.arcname, member.size, member.executable))
-        if piece == len(member.digest) // 16 - 2:
+        if piece == _pieces_of(member) - 1:
             parts.append(b"%d" % len(tar.padding(member.size)))
     return xxh3_128_digest(b"".join(b"%d:%s" % (len(part), part) for part in parts))

@@ -144,10 +144,10 @@ def _exit_code(arguments: list[str] | None) -> int:
     except YtbuildError as error:
         options.reporter.error(error)
         return error.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return error.exit_code
     except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            click.echo(error.format_message(), err=True)
+            return error.exit_code
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ytbuild"
         options.reporter.error(UsageError(error.format_message(), f"see `{command} --help`"))
         return error.exit_code

@@ -219,7 +219,10 @@ def _translated(shown: str) -> Iterator[None]:
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise ConfigError(f"{quote(shown)}{where}: {error.problem}", "correct the YAML there") from error
     except Exception as error:
-        if not isinstance(error, yaml.YAMLError | OSError) and type(error).__module__ != "omegaconf.errors":
+        if (
+            not isinstance(error, yaml.YAMLError | OSError | RecursionError)
+            and type(error).__module__ != "omegaconf.errors"
+        ):
             raise
         raise ConfigError(f"{quote(shown)}: {_first_line(error)}", "correct the YAML") from error
 

@@ -46,9 +46,9 @@ class TargetInputs:
     members: tuple[Member, ...]
 
     @cached_property
-    def encoded(self) -> dict[str, bytes]:
-        """Every member as bytes, by its name: keys of targets and of chunks are made of these."""
-        return {member.arcname: encode_member(member) for member in self.members}
+    def encoded(self) -> tuple[bytes, ...]:
+        """Every member as bytes, in their order: keys of targets and of chunks are made of these."""
+        return tuple(map(encode_member, self.members))
 
 
 class Field(NamedTuple):
@@ -80,8 +80,8 @@ def fields(inputs: TargetInputs) -> Iterator[Field]:
     yield Field("schema", "", SCHEMA)
     yield Field("name", "", inputs.name.encode())
     yield Field("rules", "", xxh3_128_digest(inputs.rules))
-    for arcname, encoded in inputs.encoded.items():
-        yield Field("member", arcname, encoded)
+    for member, encoded in zip(inputs.members, inputs.encoded, strict=True):
+        yield Field("member", member.arcname, encoded)
 
 
 def target_key(inputs: TargetInputs) -> bytes:
