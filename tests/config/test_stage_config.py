@@ -273,3 +273,22 @@ def test_a_setting_that_an_operation_needs_is_named_when_it_is_missing(pipeline:
     _operations(pipeline, map={"input_table": value})
     with pytest.raises(ConfigError, match=r"client\.operations\.map\.input_table is missing"):
         required(_operation(pipeline, "map"), "input_table")
+
+
+@pytest.mark.parametrize("weight", ["512M", "129M", "1G", "0", "-1", "x", "1.5M", "true", "[1]"])
+def test_a_row_weight_over_the_clusters_limit_is_refused(pipeline: Pipeline, weight: str) -> None:
+    pipeline.write("stages/first/config.yaml", f"client: {{operations: {{map: {{max_row_weight: {weight}}}}}}}\n")
+    assert "max_row_weight" in refused(pipeline)
+
+
+@pytest.mark.parametrize("weight", ["128M", "64m", "1024K", "100"])
+def test_a_row_weight_within_the_limit_is_accepted(pipeline: Pipeline, weight: str) -> None:
+    pipeline.write("stages/first/config.yaml", f"client: {{operations: {{map: {{max_row_weight: {weight}}}}}}}\n")
+    plan(pipeline)
+
+
+@pytest.mark.parametrize("key", ["append", "tar_command_bootstrap"])
+def test_a_truth_value_in_quotes_is_refused(pipeline: Pipeline, key: str) -> None:
+    kind = "map" if key == "append" else "reduce"
+    pipeline.write("stages/first/config.yaml", f"client: {{operations: {{{kind}: {{{key}: 'true'}}}}}}\n")
+    assert f"client.operations.{kind}.{key}" in refused(pipeline)

@@ -351,3 +351,49 @@ def wait_for_sandbox(pipeline: Pipeline) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("no job was started")
+
+
+@pytest.mark.parametrize("name", ["PATH", "PYTHONPATH", "JOB_CONFIG_PATH", "YTBUILD_DEV_SITE", "YT_JOB_INDEX"])
+def test_a_variable_that_the_start_of_the_job_sets_cannot_be_set(pipeline: Pipeline, name: str) -> None:
+    operation(pipeline, f"map:\n  input_table: //t/a\n  output_table: //t/b\n  env: {{{name}: x}}")
+    assert name in pipeline.refused("run")
+
+
+def test_the_repeat_script_asks_for_secrets_and_knows_the_rest(pipeline: Pipeline) -> None:
+    pipeline.write("configs/secrets.env", "WANTED=abc\n")
+    pipeline.write(
+        "stages/first/src/vanilla.py",
+        "import os, sys\nprint(os.environ['WANTED'], repr(os.environ['EMPTY']), os.environ['OWN'])\nsys.exit(1)\n",
+    )
+    operation(pipeline, "vanilla:\n  secrets: [WANTED]\n  env: {OWN: it's, EMPTY: null}")
+    command = pipeline.run("run").stderr.rstrip().splitlines()[-1].strip()
+    without = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={}, check=False)
+    assert "WANTED" in without.stderr and "set it to run this job again" in without.stderr
+    again = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={"WANTED": "x"}, check=False)
+    assert again.stdout == "x '' it's\n"
+
+
+def test_operations_beside_a_stage_file_are_said_not_to_run(pipeline: Pipeline) -> None:
+    code = "from ytbuild import BaseStage\nclass Stage(BaseStage):\n    def run(self, debug):\n        return None\n"
+    pipeline.write("stages/first/stage.py", code)
+    assert "the operations declared beside it do not: map" in pipeline.run("run", check=True).stderr
+
+
+def test_a_setting_that_dev_takes_no_notice_of_is_said(pipeline: Pipeline) -> None:
+    operation(pipeline, "map:\n  input_table: //t/input\n  output_table: //t/output\n  file_paths: [//t/file]")
+    put(pipeline, "input", [{"n": 1}])
+    assert "dev takes no notice of map.file_paths" in pipeline.run("run", check=True).stderr
+
+
+def test_a_line_that_is_no_row_names_its_job(pipeline: Pipeline) -> None:
+    pipeline.write("stages/first/src/mapper.py", "import os\nif os.environ['YT_JOB_INDEX'] == '1':\n    print('x')\n")
+    operation(pipeline, "map:\n  input_table: //t/input\n  output_table: //t/output\n  resources: {job_count: 2}")
+    put(pipeline, "input", [{"n": 1}, {"n": 2}])
+    assert "job 1 wrote a line" in pipeline.run("run").stderr
+
+
+def test_sorting_a_table_with_a_line_that_is_no_row_names_the_line(pipeline: Pipeline) -> None:
+    operation(pipeline, "sort:\n  input_table: //t/input\n  sort_by: [n]")
+    pipeline.write(".dev/input.jsonl", '{"n": 1}\noops\n')
+    result = pipeline.run("run")
+    assert result.returncode == 1 and "'oops'" in result.stderr and "Traceback" not in result.stderr

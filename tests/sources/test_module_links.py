@@ -7,38 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.planning import link, members, plan, refused
+from tests.sources.installed import shipped, upload, write
 from tests.support import Pipeline
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of installed packages on `sys.path`."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(str(folder))
-    return folder
-
-
-def _write(folder: Path, *paths: str, content: str = "") -> None:
-    for path in paths:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(content)
-
-
-def _upload(pipeline: Pipeline, *names: str) -> None:
-    pipeline.configure(f"upload_modules: [{', '.join(names)}]")
-
-
-def _shipped(pipeline: Pipeline, module: str) -> list[str]:
-    return list(members(pipeline, f"module:{module}"))
-
-
 def test_files_linked_into_an_installed_package_ship_as_their_content(pipeline: Pipeline, site: Path) -> None:
-    _write(site.parent / "cache", "abc/init", "abc/x", content="VALUE = 1\n")
+    write(site.parent / "cache", "abc/init", "abc/x", content="VALUE = 1\n")
     (site / "ours").mkdir()
     (site / "ours" / "__init__.py").symlink_to(site.parent / "cache/abc/init")
     (site / "ours" / "x.py").symlink_to("../../cache/abc/x")
-    _upload(pipeline, "ours")
+    upload(pipeline, "ours")
     found = members(pipeline, "module:ours")
     assert [(name, member.link, member.size) for name, member in found.items()] == [
         ("ours/__init__.py", "", 10),
@@ -47,78 +25,78 @@ def test_files_linked_into_an_installed_package_ship_as_their_content(pipeline: 
 
 
 def test_an_edit_behind_a_linked_file_of_a_module_is_noticed(pipeline: Pipeline, site: Path) -> None:
-    _write(site, "ours/__init__.py")
+    write(site, "ours/__init__.py")
     (site.parent / "cache").write_text("one")
     (site / "ours" / "x.py").symlink_to(site.parent / "cache")
-    _upload(pipeline, "ours")
+    upload(pipeline, "ours")
     before = plan(pipeline).key
     (site.parent / "cache").write_text("two")
     assert plan(pipeline).key != before
 
 
 def test_a_linked_directory_of_a_module_is_followed(pipeline: Pipeline, site: Path) -> None:
-    _write(site.parent / "cache", "deep/x.py", "deep/deeper/y.py")
-    _write(site, "ours/__init__.py")
+    write(site.parent / "cache", "deep/x.py", "deep/deeper/y.py")
+    write(site, "ours/__init__.py")
     (site / "ours" / "deep").symlink_to(site.parent / "cache/deep")
-    _upload(pipeline, "ours")
-    assert _shipped(pipeline, "ours") == ["ours/__init__.py", "ours/deep/deeper/y.py", "ours/deep/x.py"]
+    upload(pipeline, "ours")
+    assert shipped(pipeline, "ours") == ["ours/__init__.py", "ours/deep/deeper/y.py", "ours/deep/x.py"]
 
 
 @pytest.mark.parametrize("path", ["ours", "ours.py"])
 def test_a_module_that_is_a_link_as_a_whole_ships_under_its_own_name(
     pipeline: Pipeline, site: Path, path: str
 ) -> None:
-    _write(site.parent / "cache", "package/__init__.py", "file")
+    write(site.parent / "cache", "package/__init__.py", "file")
     (site / path).symlink_to(site.parent / "cache" / ("file" if path.endswith(".py") else "package"))
-    _upload(pipeline, "ours")
-    assert _shipped(pipeline, "ours") == [path if path.endswith(".py") else f"{path}/__init__.py"]
+    upload(pipeline, "ours")
+    assert shipped(pipeline, "ours") == [path if path.endswith(".py") else f"{path}/__init__.py"]
 
 
 @pytest.mark.parametrize("aim", [".", "..", "../..", "../other/back"], ids=["itself", "parent", "above", "circle"])
 def test_a_link_of_a_module_that_leads_around_is_refused_by_name(pipeline: Pipeline, site: Path, aim: str) -> None:
-    _write(site, "ours/__init__.py", "ours/deep/x.py", "ours/other/y.py")
+    write(site, "ours/__init__.py", "ours/deep/x.py", "ours/other/y.py")
     (site / "ours/other/back").symlink_to("../deep")
     (site / "ours/deep/loop").symlink_to(aim)
-    _upload(pipeline, "ours")
+    upload(pipeline, "ours")
     said = refused(pipeline)
     assert "ours/deep/loop" in said or "ours/other/back" in said
 
 
 def test_a_dangling_link_in_a_module_is_refused_by_name(pipeline: Pipeline, site: Path) -> None:
-    _write(site, "ours/__init__.py")
+    write(site, "ours/__init__.py")
     (site / "ours/odd.py").symlink_to("nowhere")
-    _upload(pipeline, "ours")
+    upload(pipeline, "ours")
     assert "ours/odd.py" in refused(pipeline)
 
 
 def test_a_link_in_the_pipeline_s_own_package_is_followed_too(pipeline: Pipeline) -> None:
-    _write(pipeline.root, "ours/__init__.py", "shared/x.txt", content="VALUE = 1")
+    write(pipeline.root, "ours/__init__.py", "shared/x.txt", content="VALUE = 1")
     link(pipeline, "ours/x.txt", "../shared/x.txt")
-    _upload(pipeline, "ours")
+    upload(pipeline, "ours")
     member = members(pipeline, "module:ours")["ours/x.txt"]
     assert (member.link, member.size) == ("", 9)
 
 
 @pytest.mark.parametrize("aim", ["../configs/secrets.env", "../configs", "../configs/config.yaml", "../shared/.env"])
 def test_a_link_in_a_module_to_what_never_ships_is_refused_by_name(pipeline: Pipeline, aim: str) -> None:
-    _write(pipeline.root, "ours/__init__.py", "configs/secrets.env", "shared/.env")
+    write(pipeline.root, "ours/__init__.py", "configs/secrets.env", "shared/.env")
     link(pipeline, "ours/settings", aim)
-    _upload(pipeline, "ours")
+    upload(pipeline, "ours")
     assert "ours/settings" in refused(pipeline)
 
 
 def test_a_linked_directory_that_is_left_out_is_not_followed(pipeline: Pipeline, site: Path) -> None:
-    _write(site, "ours/__init__.py", "ours/.ytignore", content="deep\n")
+    write(site, "ours/__init__.py", "ours/.ytignore", content="deep\n")
     (site / "ours/deep").symlink_to("/")
-    _upload(pipeline, "ours")
-    assert _shipped(pipeline, "ours") == ["ours/__init__.py"]
+    upload(pipeline, "ours")
+    assert shipped(pipeline, "ours") == ["ours/__init__.py"]
 
 
 def test_a_linked_directory_retargeted_is_noticed(pipeline: Pipeline, site: Path) -> None:
-    _write(site, "ours/__init__.py")
-    _write(site.parent, "one/x.py", "two/y.py")
+    write(site, "ours/__init__.py")
+    write(site.parent, "one/x.py", "two/y.py")
     (site / "ours/deep").symlink_to(site.parent / "one")
-    _upload(pipeline, "ours")
+    upload(pipeline, "ours")
     pipeline.build(PYTHONPATH=str(site))
     (site / "ours/deep").unlink()
     (site / "ours/deep").symlink_to(site.parent / "two")

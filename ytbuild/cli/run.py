@@ -14,6 +14,7 @@ from ytbuild.cli.build import summary
 from ytbuild.cli.main import Options, common_options
 from ytbuild.cli.reporter import Reporter
 from ytbuild.clients.base import OperationResult, OperationSpec
+from ytbuild.errors import YtbuildError
 from ytbuild.graph.plan import check_stage_selection
 from ytbuild.text import plural, quote, seconds
 
@@ -89,7 +90,9 @@ class _ReporterHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show one record: warnings always, the rest unless -q was given."""
         text = f"  [{record.name.rsplit('.', 1)[-1]}] {record.getMessage()}"
-        if record.levelno >= logging.WARNING:
+        if record.levelno >= logging.ERROR:
+            self._reporter.error(YtbuildError(text.strip()))
+        elif record.levelno >= logging.WARNING:
             self._reporter.warning(text.strip())
         else:
             self._reporter.line(text)

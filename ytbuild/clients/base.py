@@ -23,7 +23,7 @@ class OperationSpec:
     """An operation, resolved: nothing of it is looked up again while it runs.
 
     `sort_by` and `reduce_by` are column names, empty where the kind has none. `environment` holds what the
-    operation sets itself, secrets included.
+    operation sets itself, secrets included; `secret_names` are those whose values nobody may see.
     """
 
     stage: str
@@ -36,6 +36,7 @@ class OperationSpec:
     reduce_by: tuple[str, ...]
     append: bool
     environment: Mapping[str, str]
+    secret_names: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:

@@ -13,8 +13,6 @@ from ytbuild.config.documents import Documents
 _COMMON_KEYS = frozenset(
     {
         "kind",
-        "input_table",
-        "output_table",
         "resources",
         "max_failed_job_count",
         "env",
@@ -42,6 +40,8 @@ _RESOURCE_KEYS = frozenset(
     }
 )
 _SECTIONS = ("client.operations", "job.map_reduce_command", "job.reduce_command")
+_MAX_ROW_WEIGHT = 128 << 20
+_WEIGHT_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _FLAGS = ("append", "tar_command_bootstrap")
 _SCRIPT_KEYS = ("script", "mapper_script", "reducer_script")
 
@@ -146,6 +146,7 @@ def _operation(blocks: Section, name: str, keys: OperationKeys) -> Operation:
         block.text(key)
     for key in _FLAGS:
         block.flag(key)
+    _check_row_weight(block)
     block.texts("secrets")
     block.section("env")
     return Operation(name, kind, block.values, block)
@@ -164,6 +165,17 @@ def _check_numbers(section: Section) -> None:
         return
     if isinstance(cpus, bool) or not isinstance(cpus, int | float) or not math.isfinite(cpus) or cpus <= 0:
         raise section.error("cpu_limit", f"is {cpus!r}", "it is a finite number above zero")
+
+
+def _check_row_weight(block: Section) -> None:
+    value = block.values.get("max_row_weight")
+    if value is None:
+        return
+    text = str(value).strip().upper()
+    digits, unit = (text[:-1], _WEIGHT_UNITS[text[-1]]) if text[-1:] in _WEIGHT_UNITS else (text, 1)
+    good = digits.isascii() and digits.isdigit() and 0 < int(digits) * unit <= _MAX_ROW_WEIGHT
+    if isinstance(value, bool) or not good:
+        raise block.error("max_row_weight", f"is {value!r}", "it is a size of at most 128M, such as 64M")
 
 
 def required(operation: Operation, key: str) -> Any:

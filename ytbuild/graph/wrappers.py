@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from xxhash import xxh3_128_digest
 
+from ytbuild.config.checks import Section
+from ytbuild.config.documents import place
 from ytbuild.config.stage import Operation, StageConfig
 from ytbuild.errors import ScriptError, TargetConflictError
 from ytbuild.graph.rules import Leg, Rules
@@ -65,12 +67,12 @@ def member(wrapper: Wrapper, rules: Rules) -> Member:
 
     stage = f"stages/{wrapper.stage}"
     text = rules.templates[wrapper.leg.wrapper]
-    for place, value in (
+    for mark, value in (
         ("@CONFIG@", f"{stage}/config.yaml"),
         ("@REQUIREMENTS@", f"{stage}/requirements.txt"),
         ("@SCRIPT@", f"{stage}/src/{wrapper.script}"),
     ):
-        text = text.replace(place, shlex.quote(value))
+        text = text.replace(mark, shlex.quote(value))
     data = text.encode()
     return Member(wrapper.arcname, True, len(data), xxh3_128_digest(data), "", data)
 
@@ -82,14 +84,14 @@ def _leg_wrappers(stage: StageConfig, leg: Leg, operations: list[Operation]) -> 
     for operation in operations:
         script = _configured(operation, leg) or legacy
         if script is not None:
-            script = _checked(stage, operation.section.shown, script)
+            script = _checked(stage, operation.section, script)
         elif default is not None:
             script = default
         else:
             continue
         users.setdefault(script, []).append(operation.name)
     if not users:
-        script = _checked(stage, stage.shown, legacy) if legacy is not None else default
+        script = _checked(stage, None, legacy) if legacy is not None else default
         users = {script: []} if script is not None else {}
     found: list[Wrapper] = []
     for script, names in users.items():
@@ -104,24 +106,27 @@ def _configured(operation: Operation, leg: Leg) -> str | None:
     return str(value) if value else None
 
 
-def _checked(stage: StageConfig, shown: str, script: str) -> str:
-    """Return a configured script as a path below `src/`, links followed."""
+def _checked(stage: StageConfig, block: Section | None, script: str) -> str:
+    """Return a configured script as a path below `src/`; `block` is the operation that names it."""
     source = os.path.realpath(stage.source_dir)
     if "\0" in script:
-        raise ScriptError(f"{shown}: the script {quote(script)} holds a NUL character", "give a path below src/")
+        raise _bad_script(stage, block, script, "holds a NUL character", "give a path below src/")
     normal = os.path.normpath(script)
     # The script's own name stays, even of a link: it is what the job starts, and Python's sys.path[0] follows it.
     folder, name = os.path.split(os.path.join(source, normal))
     path = os.path.join(os.path.realpath(folder), name)
     real = os.path.realpath(path)
     if os.path.isabs(script) or normal.split("/")[0] == ".." or not real.startswith(source + "/"):
-        raise ScriptError(
-            f"{shown}: the script {quote(script)} lies outside stages/{stage.name}/src",
-            "give a path relative to src/, and keep the script there",
-        )
+        hint = "give a path relative to src/, and keep the script there"
+        raise _bad_script(stage, block, script, f"lies outside stages/{stage.name}/src", hint)
     if not os.path.isfile(real):
-        raise ScriptError(
-            f"{shown}: the script {quote(script)} does not exist in stages/{stage.name}/src",
-            "create it, or correct the name",
-        )
+        problem = f"does not exist in stages/{stage.name}/src"
+        raise _bad_script(stage, block, script, problem, "create it, or correct the name")
     return os.path.relpath(path, source)
+
+
+def _bad_script(stage: StageConfig, block: Section | None, script: str, problem: str, hint: str) -> ScriptError:
+    where = quote(stage.shown)
+    if block is not None:
+        where = f"{place(block.path, block.shown, block.keys)}: {'.'.join(block.keys)}"
+    return ScriptError(f"{where}: the script {quote(script)} {problem}", hint)

@@ -17,6 +17,8 @@ from ytbuild.graph.rules import Leg, OperationRule
 _OWN_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "JOB_CONFIG_PATH", "YT_STAGE_NAME")
 _OWN_PREFIXES = ("YTBUILD_", "YT_JOB_", "YT_OPERATION_", "YT_SECURE_VAULT")
 
+_IGNORED_IN_DEV = ("file_paths", "checkpoint", "tokenizer_artifact", "input_query", "join_by", "pivot_keys")
+
 _TABLES = {
     "map": ("input_table", "output_table"),
     "map_reduce": ("input_table", "output_table"),
@@ -57,7 +59,19 @@ def _spec(plan: Plan, stage: StageConfig, operation: Operation, known_secrets: M
         reduce_by=reduce_by,
         append=operation.settings.get("append") is True,
         environment=_environment(operation, known_secrets),
+        secret_names=operation.section.texts("secrets"),
     )
+
+
+def ignored_in_dev(stage: StageConfig) -> list[str]:
+    """Return the settings of a stage's operations that change results on a cluster and do nothing in dev."""
+    return [
+        f"{operation.name}.{key}"
+        for operation in stage.operations
+        if operation.kind
+        for key in _IGNORED_IN_DEV
+        if operation.settings.get(key)
+    ]
 
 
 def _table(operation: Operation, key: str) -> str:

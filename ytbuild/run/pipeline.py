@@ -67,6 +67,9 @@ def run(workspace: Workspace, stages: tuple[str, ...], events: RunEvents) -> Run
         if stage.name not in declared and any(operation.kind for operation in stage.operations):
             names = ", ".join(operation.name for operation in stage.operations if operation.kind)
             events.warned(f"stage {stage.name}: stage.py runs; the operations declared beside it do not: {names}")
+        ignored = operations.ignored_in_dev(stage)
+        if stage.name in declared and ignored:
+            events.warned(f"stage {stage.name}: dev takes no notice of {', '.join(ignored)}")
     result = build(workspace, plan=plan, progress=events.progress)
     events.built(result)
     done = 0

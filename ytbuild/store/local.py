@@ -151,6 +151,7 @@ class LocalStore:
             self._remove(key)
             removed += 1
         self._remove_without_manifest()
+        self._remove_unused_requirements()
         self._index.forget_archives(kept)
         return removed
 
@@ -176,6 +177,15 @@ class LocalStore:
         for path in (self.manifest_path(key), self.archive_path(key)):
             with contextlib.suppress(OSError):
                 os.unlink(path)
+
+    def _remove_unused_requirements(self) -> None:
+        """Remove the packages that dev jobs were given and that no run has used for 30 days."""
+        folder = os.path.join(self.build_dir, "requirements")
+        cachefile.remove_abandoned(folder, time.time() - KEPT_SECONDS)
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.stat().st_mtime < time.time() - KEPT_SECONDS:
+                    cachefile.remove(entry.path)
 
     def _remove_without_manifest(self) -> None:
         """Remove archives whose build was killed before the manifest; a live build's is younger than a minute."""

@@ -120,7 +120,7 @@ class _Run:
         if spec.kind == "sort":
             return read, self._publish_sorted(source, spec.input_table)
         if spec.kind == "map_reduce":
-            mapped = self._joined(self._leg(spec.legs[0], source), f"{spec.shown}, the mapper")
+            mapped = self._joined(self._leg(spec.legs[0], source), f"{spec.shown}: map_reduce_mapper")
             outputs = self._leg(spec.legs[1], self._sorted(mapped))
         elif spec.kind == "reduce":
             outputs = self._leg(spec.legs[0], self._sorted(source))
@@ -165,6 +165,7 @@ class _Run:
             stdout=None if spec.kind == "vanilla" else self._file(f"{leg.leg}.{index}.out"),
             log=os.path.join(client._dev_dir, f"{self._name}{part}{number}.log"),
             environment=self._environment(index),
+            secret_names=spec.secret_names,
         )
 
     def _environment(self, index: int) -> dict[str, str]:
@@ -188,8 +189,8 @@ class _Run:
     def _joined(self, outputs: list[str], shown: str) -> str:
         path = self._file("joined")
         with open(path, "wb") as file:
-            for output in outputs:
-                rows.copy_checked(output, file, shown)
+            for index, output in enumerate(outputs):
+                rows.copy_checked(output, file, f"{shown}: job {index}")
         return path
 
     def _sorted(self, source: str) -> str:
@@ -212,8 +213,8 @@ class _Run:
         assert spec.output_table is not None
         written = 0
         with self._client._tables.replacing(spec.output_table, spec.append) as file:
-            for output in outputs:
-                written += rows.copy_checked(output, file, spec.shown)
+            for index, output in enumerate(outputs):
+                written += rows.copy_checked(output, file, f"{spec.shown}: job {index}")
         return written
 
     def _publish_sorted(self, source: str, table: str) -> int:

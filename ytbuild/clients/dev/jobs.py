@@ -39,6 +39,7 @@ class Job:
     stdout: str | None
     log: str
     environment: Mapping[str, str]
+    secret_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,15 +156,12 @@ def _prepare(job: Job) -> None:
 
 
 def _write_repeat(job: Job, environment: dict[str, str]) -> None:
-    """Put a script beside the sandbox that runs the job again, without the values that the operation itself set.
-
-    Those may be secrets; the script asks for them by name instead.
-    """
+    """Put a script beside the sandbox that runs the job again; for the values of secrets it asks by name."""
     lines = ["#!/bin/bash", "# Runs this job again as ytbuild did.", f"cd {_shell(job.sandbox)} || exit"]
-    own = {name for name in job.environment if not name.startswith(("YT_", "YTBUILD_"))}
-    lines += [f': "${{{name}:?set it to run this job again}}"' for name in sorted(own)]
-    kept = " ".join(f"{name}={_shell(value)}" for name, value in sorted(environment.items()) if name not in own)
-    passed = " ".join(f'{name}="${name}"' for name in sorted(own))
+    secret = sorted(job.secret_names)
+    lines += [f': "${{{name}?set it to run this job again}}"' for name in secret]
+    kept = " ".join(f"{name}={_shell(value)}" for name, value in sorted(environment.items()) if name not in secret)
+    passed = " ".join(f'{name}="${name}"' for name in secret)
     lines.append(f"exec env -i {kept} {passed} /bin/bash -c {_shell(job.command)}")
     path = _repeat_path(job)
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:

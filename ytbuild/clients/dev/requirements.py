@@ -26,6 +26,7 @@ def install(requirements: str, python: str, build_dir: str, archive: str) -> str
     key = xxh3_128_hexdigest(b"".join(b"%d:%s" % (len(part), part) for part in parts))
     folder = os.path.join(build_dir, "requirements", key)
     if os.path.isdir(folder):
+        os.utime(folder)
         return folder
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     fresh = cachefile.temporary_name(os.path.dirname(folder))
