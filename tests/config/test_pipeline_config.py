@@ -279,3 +279,16 @@ def test_a_build_folder_that_is_no_cypress_path_is_refused(pipeline: Pipeline, v
 def test_the_interpreter_for_dev_is_read(pipeline: Pipeline) -> None:
     pipeline.configure(f"dev: {{python: {sys.executable}}}")
     assert plan(pipeline).config.dev_python == sys.executable
+
+
+def test_prod_needs_a_build_folder_for_a_stage_with_code(pipeline: Pipeline) -> None:
+    pipeline.configure("mode: prod")
+    said = refused(pipeline)
+    assert "pipeline.build_folder" in said and "first" in said
+
+
+def test_prod_needs_no_build_folder_where_no_stage_has_code(pipeline: Pipeline) -> None:
+    pipeline.configure("mode: prod")
+    (pipeline.root / "stages/first/src/mapper.py").unlink()
+    (pipeline.root / "stages/first/src").rmdir()
+    plan(pipeline)

@@ -21,7 +21,7 @@ from ytbuild.config.documents import Documents
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.config.stage import StageConfig
 from ytbuild.errors import ConfigError, ScriptError, SourceError, StoreError, closest
-from ytbuild.graph import layout, rules, wrappers
+from ytbuild.graph import advice, layout, rules, wrappers
 from ytbuild.graph.layout import Placed
 from ytbuild.graph.rules import Rules
 from ytbuild.graph.target import Member, Target, TargetInputs, archive_key, target_key
@@ -31,12 +31,9 @@ from ytbuild.sources.fingerprints import FingerprintIndex, Hashed
 from ytbuild.sources.scan import TreeScanner
 from ytbuild.sources.tree import Source, Tree
 from ytbuild.sources.verdicts import BuiltinRules
-from ytbuild.sources.ytignore import escape
-from ytbuild.text import plural, quote, size
+from ytbuild.text import quote
 
-LARGE_FILE = 10 << 20
-LARGE_ARCHIVE = 100 << 20
-_LARGEST_SHOWN = 5
+_LARGEST = 5
 
 
 @dataclass(frozen=True)
@@ -119,6 +116,7 @@ class Workspace:
         stages = tuple(
             stage_config.load(config.directory, name, self.documents, keys) for name in config.enabled_stages
         )
+        _check_build_folder(config, stages)
         all_wrappers = [wrapper for stage in stages for wrapper in wrappers.wrappers(stage, known_rules)]
         wrappers.check_distinct(all_wrappers)
         placed, warnings = layout.place(config, stages, [wrapper.arcname for wrapper in all_wrappers])
@@ -138,7 +136,7 @@ class Workspace:
             warnings=(
                 *warnings,
                 *(text for target in targets for text in target.warnings),
-                *_too_large(targets),
+                *advice.too_large(targets),
             ),
         )
 
@@ -202,8 +200,12 @@ class Workspace:
             )
         _check_scripts_ship(placed, inputs, scanned, all_wrappers)
         sizes = [(member.size, member.arcname) for member in inputs.members]
-        biggest = heapq.nlargest(_LARGEST_SHOWN, sizes)
-        warnings = [*_left_out_secrets(scanned), *_compiled(placed, inputs), *_large_files(placed, sizes)]
+        biggest = heapq.nlargest(_LARGEST, sizes)
+        warnings = [
+            *advice.left_out_secrets(scanned),
+            *advice.compiled(placed, inputs),
+            *advice.large_files(placed, sizes),
+        ]
         total = sum(member.size for member in inputs.members)
         largest = tuple(biggest)
         key = target_key(inputs)
@@ -219,6 +221,17 @@ class Workspace:
             ]
         members.sort(key=itemgetter(0))
         return TargetInputs(placed.name, b"", tuple(members))
+
+
+def _check_build_folder(config: PipelineConfig, stages: tuple[StageConfig, ...]) -> None:
+    if config.mode != "prod" or config.build_folder is not None:
+        return
+    for stage in stages:
+        if os.path.isdir(stage.source_dir):
+            raise ConfigError(
+                f"{quote(config.shown)}: pipeline.build_folder is missing, and stage {stage.name} has code to ship",
+                "give the Cypress folder for its archives, such as //home/me/build, or run in dev",
+            )
 
 
 def _wrappers_target(all_wrappers: list[Wrapper], known_rules: Rules) -> Target:
@@ -256,64 +269,6 @@ def _example(scanned: tuple[Tree, ...]) -> str:
         for item in tree.ignored():
             return f"; {quote(item.relative)}, for example, is left out by {item.reason.shown}"
     return ""
-
-
-def _left_out_secrets(scanned: tuple[Tree, ...]) -> list[str]:
-    return [
-        f"{quote(os.path.join(tree.source.shown, item.relative))} is left out: it looks like a secret "
-        f"({item.reason.shown}); "
-        f"if it must ship, add the line {_line('!' + escape(item.relative.rsplit('/', 1)[-1]))} to a .ytignore"
-        for tree in scanned
-        for item in tree.ignored()
-        if item.reason.secret
-    ]
-
-
-def _compiled(placed: Placed, inputs: TargetInputs) -> list[str]:
-    if not placed.name.startswith("module:"):
-        return []
-    tags = sorted(
-        {
-            member.arcname.rsplit("/", 1)[-1].split(".", 1)[1].removesuffix(".so")
-            for member in inputs.members
-            if member.arcname.endswith(".so") and "." in member.arcname.rsplit("/", 1)[-1].removesuffix(".so")
-        }
-    )
-    if not tags:
-        return []
-    platforms = ", ".join(map(quote, tags))
-    return [f"{quote(placed.name)} holds compiled extensions for {platforms}: they load on no other platform"]
-
-
-def _large_files(placed: Placed, sizes: list[tuple[int, str]]) -> list[str]:
-    large = sorted(((count, name) for count, name in sizes if count > LARGE_FILE), reverse=True)
-    if not large:
-        return []
-    lines = "".join(f"\n  {size(count):>10}  {quote(name)}" for count, name in large[:_LARGEST_SHOWN])
-    example = placed.ignore_line(large[0][1])
-    noun = "file" if len(large) == 1 else "files"
-    return [
-        f"{quote(placed.name)} ships {len(large)} {noun} over {size(LARGE_FILE)}:{lines}"
-        f"\n  to leave one out, add the line {_line(example[1])} to {quote(example[0])}"
-    ]
-
-
-def _line(text: str) -> str:
-    """Return a line to add to an ignore file as it must be typed, unless it could write to the terminal."""
-    return text if text.isprintable() else quote(text)
-
-
-def _too_large(targets: list[Target]) -> list[str]:
-    total = sum(target.size for target in targets)
-    if total <= LARGE_ARCHIVE:
-        return []
-    largest = sorted((item for target in targets for item in target.largest), reverse=True)[:_LARGEST_SHOWN]
-    lines = "".join(f"\n  {size(count):>10}  {quote(name)}" for count, name in largest)
-    files = sum(target.files for target in targets)
-    return [
-        f"the archive holds {size(total)} in {plural(files, 'file')} before compression; the largest:{lines}"
-        "\n  `ytbuild ls` shows all of them; a line in .ytignore leaves one out"
-    ]
 
 
 def check_stage_selection(config: PipelineConfig, names: tuple[str, ...]) -> None:
