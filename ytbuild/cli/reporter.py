@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -15,6 +18,7 @@ from ytbuild.text import size
 
 _WIDTH = 24
 _INTERVAL = 0.1
+_TICK = 0.5
 _CLEAR_LINE = "\r\x1b[2K"
 
 
@@ -48,9 +52,35 @@ class Reporter:
         if error.hint:
             self._write(f"{self._styled('hint:', 'cyan')} {error.hint}")
 
+    @contextlib.contextmanager
+    def working(self, label: str) -> Iterator[None]:
+        """Show that something is still going on, and for how long; nothing unless stderr is a terminal."""
+        if not self._shows_progress():
+            yield
+            return
+        stop = threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(label, stop), name="progress", daemon=True)
+        ticker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            ticker.join()
+            self.clear()
+
+    def _tick(self, label: str, stop: threading.Event) -> None:
+        started = time.monotonic()
+        while not stop.wait(_TICK):
+            sys.stderr.write(f"{_CLEAR_LINE}{label} … {time.monotonic() - started:.0f}s")
+            sys.stderr.flush()
+            self._drawn = True
+
+    def _shows_progress(self) -> bool:
+        return self.progress and not self.quiet and sys.stderr.isatty()
+
     def bar(self, label: str, done: int, total: int) -> None:
         """Show how far something is, in bytes; nothing unless stderr is a terminal."""
-        if not self.progress or self.quiet or not sys.stderr.isatty():
+        if not self._shows_progress():
             return
         now = time.monotonic()
         if now - self._last < _INTERVAL and done < total:

@@ -54,6 +54,7 @@ def command(options: Options, stages: tuple[str, ...]) -> None:
             progress=lambda done, total: reporter.bar("packing", done, total),
             built=built,
             stage_started=lambda name: reporter.line(f"stage {name}"),
+            operation_running=lambda spec: reporter.working(f"  {spec.name}: {_jobs(spec)}"),
             operation_done=done,
             warned=reporter.warning,
         ),
@@ -62,6 +63,11 @@ def command(options: Options, stages: tuple[str, ...]) -> None:
         f"{plural(result.stages, 'stage')}, {plural(result.operations, 'operation')} "
         f"in {seconds(result.seconds)}; tables in {quote(result.tables)}"
     )
+
+
+def _jobs(spec: OperationSpec) -> str:
+    counts = [plural(leg.job_count, "job") + f" of {leg.leg}" for leg in spec.legs]
+    return "running " + (", then ".join(counts) or spec.kind)
 
 
 def describe(spec: OperationSpec, result: OperationResult) -> str:

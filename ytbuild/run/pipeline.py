@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ class RunEvents:
     progress: ReportProgress
     built: Callable[[BuildResult], None]
     stage_started: Callable[[str], None]
+    operation_running: Callable[[OperationSpec], AbstractContextManager[None]]
     operation_done: Callable[[OperationSpec, OperationResult], None]
     warned: Callable[[str], None]
 
@@ -103,7 +105,9 @@ class _Runner:
     def run_operations(self, specs: list[OperationSpec]) -> int:
         """Run the operations of a stage; return how many."""
         for spec in specs:
-            self._events.operation_done(spec, self._client.run_operation(spec))
+            with self._events.operation_running(spec):
+                result = self._client.run_operation(spec)
+            self._events.operation_done(spec, result)
         return len(specs)
 
     def run_code(self, stage: StageConfig, debug: DebugContext) -> DebugContext:
