@@ -235,3 +235,14 @@ def test_many_extractions_at_once_succeed(extracted: Pipeline, tmp_path: Path) -
             _, said = process.communicate()
             assert process.returncode == 0, said
     assert_extracted(extracted, tmp_path)
+
+
+def test_verbose_names_cached_targets_and_counts_chunks(pipeline: Pipeline) -> None:
+    pipeline.build()
+    said = pipeline.run("build", "-v", check=True).stderr.splitlines()
+    assert [line.split()[1] for line in said if line.startswith("cached ")] == [
+        "module:ytjobs",
+        "stage:first",
+        "wrappers",
+    ]
+    assert "0 chunks compressed, 0 copied from older archives" in said

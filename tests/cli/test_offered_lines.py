@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.planning import members, plan
 from tests.support import Pipeline
 from tests.trees import built
 
@@ -55,3 +56,15 @@ def test_the_line_offered_for_a_secret_makes_it_ship(pipeline: Pipeline, name: s
     pipeline.write("lib/.ytignore", f"{line}\n")
     assert built(pipeline).warnings == ()
     assert f"lib/{name}" in pipeline.names()
+
+
+def test_the_line_offered_for_a_large_archive_leaves_out_its_largest_file(pipeline: Pipeline) -> None:
+    pipeline.configure("upload_paths: [{source: lib}]")
+    for number in range(7):
+        with open(pipeline.write(f"lib/part{number}.bin"), "wb") as file:
+            file.truncate((15 << 20) + number)
+    (warning,) = [text for text in plan(pipeline).warnings if text.startswith("the archive holds")]
+    assert [f"lib/part{number}.bin" in warning for number in range(7)] == [False, False, *[True] * 5]
+    line, where = offered(warning, r"add the line (.*) to (\S+);")
+    pipeline.write(where, f"{line}\n")
+    assert "lib/part6.bin" not in members(pipeline)

@@ -21,7 +21,8 @@ _NAME_WIDTH = 28
 def command(options: Options, as_json: bool, wants_source: bool) -> None:
     """Bring .build up to date with the pipeline's sources.
 
-    Prints a line for each target that was built, and a summary; with nothing to do, only the summary.
+    Prints a line for each target that was built, and a summary; with nothing to do, only the summary. With -v also
+    the targets that were cached, and what became of the chunks.
     """
     workspace = options.workspace()
     reporter = options.reporter
@@ -36,9 +37,14 @@ def command(options: Options, as_json: bool, wants_source: bool) -> None:
     if as_json:
         click.echo(json.dumps(as_data(result), indent=2))
         return
-    for target in result.built:
+    for target in result.targets:
         name = f"{quote(target.name):<{_NAME_WIDTH}}"
-        reporter.line(f"built {name} {target.key[:8]}  {plural(target.files, 'file')}, {size(target.size)}")
+        text = f"{name} {target.key[:8]}  {plural(target.files, 'file')}, {size(target.size)}"
+        if target.built:
+            reporter.line(f"built {text}")
+        else:
+            reporter.detail(f"cached {text}")
+    reporter.detail(f"{plural(result.compressed, 'chunk')} compressed, {result.reused:,} copied from older archives")
     reporter.line(summary(result))
 
 

@@ -63,15 +63,18 @@ def _line(text: str) -> str:
     return text if text.isprintable() else quote(text)
 
 
-def too_large(targets: list[Target]) -> list[str]:
-    """Warn when all targets together are over 100 MiB, with the largest members."""
+def too_large(targets: list[Target], placed: list[Placed]) -> list[str]:
+    """Warn when all targets together are over 100 MiB, with the largest members and the line against the first."""
     total = sum(target.size for target in targets)
     if total <= LARGE_ARCHIVE:
         return []
-    largest = sorted((item for target in targets for item in target.largest), reverse=True)[:_LARGEST_SHOWN]
-    lines = "".join(f"\n  {size(count):>10}  {quote(name)}" for count, name in largest)
+    items = [(*item, target.name) for target in targets for item in target.largest]
+    largest = sorted(items, reverse=True)[:_LARGEST_SHOWN]
+    lines = "".join(f"\n  {size(count):>10}  {quote(name)}" for count, name, _ in largest)
     files = sum(target.files for target in targets)
+    _, name, owner = largest[0]
+    example = next(found.ignore_line(name) for found in placed if found.name == owner)
     return [
         f"the archive holds {size(total)} in {plural(files, 'file')} before compression; the largest:{lines}"
-        "\n  `ytbuild ls` shows all of them; a line in .ytignore leaves one out"
+        f"\n  to leave one out, add the line {_line(example[1])} to {quote(example[0])}; `ytbuild ls` shows all"
     ]

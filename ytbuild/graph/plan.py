@@ -136,7 +136,7 @@ class Workspace:
             warnings=(
                 *warnings,
                 *(text for target in targets for text in target.warnings),
-                *advice.too_large(targets),
+                *advice.too_large(targets, placed),
             ),
         )
 
