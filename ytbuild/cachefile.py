@@ -28,6 +28,7 @@ TEMPORARY_PREFIX = ".tmp-"
 # Version 2 writes no back references, so equal values give equal bytes.
 _MARSHAL_FORMAT = 2
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY)
 
 
 def dumps(value: Any) -> bytes:
@@ -98,11 +99,8 @@ def rename_over(source: str, destination: str) -> None:
     """Rename a file or folder of ours to `destination`, in one step unless a folder is in its way."""
     try:
         os.rename(source, destination)
-    except (IsADirectoryError, NotADirectoryError, FileExistsError):
-        remove(destination)
-        os.rename(source, destination)
     except OSError as error:
-        if error.errno != errno.ENOTEMPTY:
+        if error.errno not in _IN_THE_WAY:
             raise
         remove(destination)
         os.rename(source, destination)
@@ -154,7 +152,7 @@ def translated(path: str) -> Iterator[None]:
                 f"cannot write {path}: {error.strerror}",
                 "the pipeline's folder must be writable: ytbuild keeps its archives in .build there",
             ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        if error.errno in _IN_THE_WAY:
             raise StoreError(
                 f"cannot write {path}: {error.strerror}",
                 "something else is in the place of a folder of ytbuild's: move it away",

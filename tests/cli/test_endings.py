@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import random
 import re
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import ytbuild.cli
+from tests.cli.terminal import on_a_terminal
 from tests.support import Pipeline, clean_environment
 from tests.trees import temporary_files
 
@@ -146,29 +146,6 @@ def test_ctrl_c_exits_130_without_a_traceback(pipeline: Pipeline) -> None:
     assert process.returncode == 130
     assert said.strip() == "interrupted"
     assert temporary_files(pipeline) == []
-
-
-def on_a_terminal(pipeline: Pipeline, *arguments: str, **environment: str) -> str:
-    """Run a command whose stderr is a terminal and return all that it wrote there."""
-    main, side = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ytbuild", *arguments],
-        cwd=pipeline.root,
-        env=clean_environment(TERM="xterm", **environment),
-        stderr=side,
-        stdout=subprocess.DEVNULL,
-    )
-    os.close(side)
-    parts: list[bytes] = []
-    try:
-        while data := os.read(main, 4096):
-            parts.append(data)
-    except OSError:
-        # What Linux says when the other side was closed.
-        pass
-    os.close(main)
-    assert process.wait() == 0
-    return b"".join(parts).decode()
 
 
 @pytest.fixture

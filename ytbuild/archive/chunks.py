@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from ytbuild.archive import tar
+from ytbuild.framing import framed
 from ytbuild.graph.target import Member, TargetInputs, encode_member
 from ytbuild.sources.fingerprints import PIECE_SIZE
 
@@ -168,4 +169,4 @@ def _key(
             parts.append(tar.header(member.arcname, member.size, member.executable))
         if piece == _pieces_of(member) - 1:
             parts.append(b"%d" % len(tar.padding(member.size)))
-    return xxh3_128_digest(b"".join(b"%d:%s" % (len(part), part) for part in parts))
+    return xxh3_128_digest(framed(parts))

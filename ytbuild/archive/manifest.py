@@ -81,19 +81,19 @@ class Manifest:
     members: dict[str, tuple[StoredMember, ...]]
 
 
+def member_entry(name: str, executable: bool, size: int, digest: str, link: str) -> dict[str, Any]:
+    """Return a member as JSON has it everywhere; `digest` is in hex."""
+    if link:
+        return {"name": name, "link": link}
+    return {"name": name, "size": size, "mode": "0755" if executable else "0644", "hash": digest}
+
+
 def encode_members(targets: list[TargetInputs]) -> bytes:
     """Return the part of a manifest that lists the members: all of it that is known before the archive is."""
     return _json(
         {
             inputs.name: [
-                {"name": name, "link": link}
-                if link
-                else {
-                    "name": name,
-                    "size": size,
-                    "mode": "0755" if executable else "0644",
-                    "hash": digest[:16].hex(),
-                }
+                member_entry(name, executable, size, digest[:16].hex(), link)
                 for name, executable, size, digest, link, _ in inputs.members
             ]
             for inputs in targets

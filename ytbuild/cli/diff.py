@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ytbuild.archive.manifest import StoredMember
+from ytbuild.archive.manifest import StoredMember, member_entry
 from ytbuild.cli.main import Options, common_options
 from ytbuild.cli.reporter import wants_colour
 from ytbuild.diff import Change, DiffResult, TargetDiff, diff
@@ -139,6 +139,7 @@ def _target_data(target: TargetDiff) -> dict[str, Any]:
 def _member_data(member: StoredMember | None) -> dict[str, Any] | None:
     if member is None:
         return None
-    if member.link:
-        return {"link": member.link}
-    return {"size": member.size, "mode": _mode(member), "hash": member.hash}
+    entry = member_entry(member.name, member.executable, member.size, member.hash, member.link)
+    # The change names the member already.
+    del entry["name"]
+    return entry

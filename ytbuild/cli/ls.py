@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 import click
 
+from ytbuild.archive.manifest import member_entry
 from ytbuild.cli.main import Options, common_options
 from ytbuild.errors import UnknownTargetError, closest
 from ytbuild.graph.plan import Plan
@@ -112,15 +112,11 @@ def as_data(plan: Plan, targets: list[Target]) -> dict[str, object]:
                 "key": target.key.hex(),
                 "files": target.files,
                 "size": target.size,
-                "members": [_member_data(member) for member in target.load().members],
+                "members": [
+                    member_entry(name, executable, count, digest[:16].hex(), link)
+                    for name, executable, count, digest, link, _ in target.load().members
+                ],
             }
             for target in targets
         ],
     }
-
-
-def _member_data(member: Member) -> dict[str, Any]:
-    if member.link:
-        return {"name": member.arcname, "link": member.link}
-    mode = "0755" if member.executable else "0644"
-    return {"name": member.arcname, "size": member.size, "mode": mode, "hash": member.digest[:16].hex()}

@@ -210,8 +210,6 @@ def _translated(shown: str) -> Iterator[None]:
 
     try:
         yield
-    except ConfigError:
-        raise
     except UnicodeDecodeError:
         raise ConfigError(f"{quote(shown)}: not UTF-8 text", "save the file as UTF-8") from None
     except yaml.MarkedYAMLError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ytbuild.errors import SecretsFileError
 from ytbuild.files import read_regular
@@ -48,7 +48,7 @@ def _parse(line: str, number: int) -> tuple[str, str]:
     return name, value
 
 
-def choose(names: Iterable[str], secrets: dict[str, str], environment: dict[str, str]) -> dict[str, str]:
+def choose(names: Iterable[str], secrets: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the values of the named secrets; raises `SecretsFileError` for a name that has none."""
     found: dict[str, str] = {}
     for name in names:

@@ -79,16 +79,15 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class OperationKeys:
-    """What rules say of operation blocks: the keys of each kind, and those that go on to the cluster's spec."""
+    """What rules say of operation blocks: the keys of each kind, those for the cluster's spec among them."""
 
     own: dict[str, frozenset[str]]
-    passed_on: frozenset[str]
 
     def known(self, kind: str | None) -> frozenset[str]:
         """Return the keys that a block of this kind may have; of any kind when it is None."""
         kinds = self.own if kind is None else (kind,)
         own = frozenset().union(*(self.own[name] for name in kinds))
-        return own | _COMMON_KEYS | _RESOURCE_KEYS | self.passed_on
+        return own | _COMMON_KEYS | _RESOURCE_KEYS
 
 
 def load(root: str, name: str, documents: Documents, keys: OperationKeys) -> StageConfig:

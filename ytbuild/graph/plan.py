@@ -6,7 +6,6 @@ import contextlib
 import gc
 import heapq
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,13 +20,14 @@ from ytbuild.config.documents import Documents
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.config.stage import StageConfig
 from ytbuild.errors import ConfigError, ScriptError, SourceError, StoreError, closest
+from ytbuild.framing import framed
 from ytbuild.graph import advice, layout, rules, wrappers
 from ytbuild.graph.layout import Placed
 from ytbuild.graph.rules import Rules
 from ytbuild.graph.target import Member, Target, TargetInputs, archive_key, target_key
 from ytbuild.graph.wrappers import Wrapper
 from ytbuild.sources.credentials import check_requirements
-from ytbuild.sources.fingerprints import FingerprintIndex, Hashed
+from ytbuild.sources.fingerprints import FingerprintIndex, Hashed, is_executable
 from ytbuild.sources.scan import TreeScanner
 from ytbuild.sources.tree import Source, Tree
 from ytbuild.sources.verdicts import BuiltinRules
@@ -157,7 +157,7 @@ class Workspace:
         for tree in scanned:
             parts += [tree.digest, tree.source.arcname.encode(), os.fsencode(tree.source.path)]
         parts += [script.encode() for script in scripts]
-        scan_key = xxh3_128_digest(b"".join(b"%d:%s" % (len(part), part) for part in parts))
+        scan_key = xxh3_128_digest(framed(parts))
         self._seen_targets.add(scan_key)
         known = self.index.targets.get(scan_key)
         if known is not None:
@@ -174,7 +174,7 @@ class Workspace:
 
         def hashed(relative: str, result: Hashed) -> None:
             print_, path = result.fingerprint, f"{source.path}/{relative}"
-            executable = bool(print_[0] & stat.S_IXUSR)
+            executable = is_executable(print_)
             listener.hashed(Member(f"{source.arcname}/{relative}", executable, print_[3], result.digest, "", path))
 
         tree = self._scanner.scan(source, hashed)

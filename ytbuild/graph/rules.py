@@ -8,6 +8,7 @@ from typing import Any
 from ytbuild import shipped
 from ytbuild.config.documents import Documents
 from ytbuild.config.stage import OperationKeys
+from ytbuild.framing import framed
 
 KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort")
 
@@ -46,8 +47,7 @@ class Rules:
 
     def operation_keys(self) -> OperationKeys:
         """Return which keys the operation blocks of each kind may have."""
-        own = {kind: rule.keys | rule.passed_on for kind, rule in self.operations.items()}
-        return OperationKeys(own, frozenset())
+        return OperationKeys({kind: rule.keys | rule.passed_on for kind, rule in self.operations.items()})
 
     def legs(self) -> dict[str, Leg]:
         """Return every leg by its name."""
@@ -60,7 +60,7 @@ def load(documents: Documents) -> Rules:
     operations = {kind: _operation(kind, documents.constant(text)) for kind, text in texts.items()}
     names = sorted({leg.wrapper for rule in operations.values() for leg in rule.legs})
     templates = {name: shipped.rule(f"wrappers/{name}") for name in names}
-    text = b"".join(b"%d:%s" % (len(part), part) for part in (*texts.values(), *templates.values()))
+    text = framed((*texts.values(), *templates.values()))
     return Rules(operations, {name: data.decode() for name, data in templates.items()}, text)
 
 

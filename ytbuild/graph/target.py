@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from xxhash import xxh3_128, xxh3_128_digest
+from xxhash import xxh3_128_digest
+
+from ytbuild.framing import framed
 
 SCHEMA = b"ytbuild target 1"
 ARCHIVE_SCHEMA = b"ytbuild archive 1: pax, 0644/0755, uid 0, mtime 315532800"
@@ -98,11 +100,7 @@ def archive_key(targets: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def _hash(values: Iterable[bytes]) -> bytes:
-    hasher = xxh3_128()
-    for value in values:
-        hasher.update(b"%d:" % len(value))
-        hasher.update(value)
-    return hasher.digest()
+    return xxh3_128_digest(framed(values))
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,7 @@ _OWN_PREFIXES = ("YTBUILD_", "YT_JOB_", "YT_OPERATION_", "YT_SECURE_VAULT")
 
 _IGNORED_IN_DEV = ("file_paths", "checkpoint", "tokenizer_artifact", "input_query", "join_by", "pivot_keys")
 
-_TABLES = {
-    "map": ("input_table", "output_table"),
-    "map_reduce": ("input_table", "output_table"),
-    "reduce": ("input_table", "output_table"),
-    "sort": ("input_table",),
-    "vanilla": (),
-}
+_TABLES = ("input_table", "output_table")
 
 
 def declared(plan: Plan, stage: StageConfig, known_secrets: Mapping[str, str]) -> list[OperationSpec]:
@@ -46,7 +40,7 @@ def _spec(plan: Plan, stage: StageConfig, operation: Operation, known_secrets: M
         kinds = ", ".join(sorted(plan.rules.operations))
         raise operation.section.error("kind", "is missing", f"say what {operation.name} is: {kinds}")
     rule = plan.rules.operations[operation.kind]
-    tables = {key: _table(operation, key) for key in _TABLES[rule.kind]}
+    tables = {key: _table(operation, key) for key in _TABLES if key in rule.keys}
     sort_by, reduce_by = _columns(operation)
     return OperationSpec(
         stage=stage.name,
@@ -131,7 +125,7 @@ def _environment(operation: Operation, known_secrets: Mapping[str, str]) -> dict
                 raise operation.section.error(
                     key, f"sets {name}, which the job's start sets itself", "choose another name for the variable"
                 )
-    chosen = secrets.choose(names, dict(known_secrets), dict(os.environ))
+    chosen = secrets.choose(names, known_secrets, os.environ)
     return chosen | {str(name): _text(value) for name, value in own.items()}
 
 

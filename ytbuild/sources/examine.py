@@ -9,7 +9,14 @@ from typing import Protocol
 from ytbuild.cachefile import dumps, loads
 from ytbuild.errors import FileNameError, SpecialFileError, SymlinkError
 from ytbuild.sources import verdicts
-from ytbuild.sources.fingerprints import Fingerprint, FingerprintIndex, Hashed, changed_ns, hash_content
+from ytbuild.sources.fingerprints import (
+    Fingerprint,
+    FingerprintIndex,
+    Hashed,
+    changed_ns,
+    hash_content,
+    is_executable,
+)
 from ytbuild.sources.tree import NEVER_SHIPPED, FileItem, FolderRecord, IgnoredItem, LinkItem, Source
 from ytbuild.sources.verdicts import BuiltinRules, IgnoreChain, Judge
 from ytbuild.sources.walk import Listing, is_always_left_out
@@ -124,7 +131,7 @@ class Examination:
             self.unhashed.append((name, print_))
 
     def _add_hashed(self, name: str, print_: Fingerprint, digest: bytes) -> None:
-        self._files.append((name, print_[3], bool(print_[0] & stat.S_IXUSR), digest, print_))
+        self._files.append((name, print_[3], is_executable(print_), digest, print_))
 
     def _add_link(self, name: str, aim: Fingerprint | None) -> None:
         shown = f"{self._shown}/{name}"
@@ -150,7 +157,7 @@ class Examination:
             self._links.append((name, real, True, 0, False, b"", aim))
             return
         print_, digest = self._scanner.index.hash_file(real, shown)
-        self._links.append((name, real, False, print_[3], bool(print_[0] & stat.S_IXUSR), digest, print_))
+        self._links.append((name, real, False, print_[3], is_executable(print_), digest, print_))
 
     def _follow(self, name: str, real: str, shown: str) -> None:
         here = os.path.realpath(self._path)

@@ -255,6 +255,11 @@ def read_exactly(read: Callable[[int], bytes | None], count: int) -> bytes:
     return b"".join(parts)
 
 
+def is_executable(print_: Fingerprint) -> bool:
+    """Tell whether the owner may execute the file."""
+    return bool(print_[0] & stat.S_IXUSR)
+
+
 def is_regular(print_: Fingerprint) -> bool:
     """Tell whether a fingerprint is that of a regular file."""
     return stat.S_ISREG(print_[0])

@@ -12,7 +12,7 @@ from xxhash import xxh3_128, xxh3_128_digest
 from ytbuild.errors import SourceError
 from ytbuild.sources import ytignore
 from ytbuild.sources.examine import Examination, check_name, special
-from ytbuild.sources.fingerprints import FingerprintIndex, Hashed
+from ytbuild.sources.fingerprints import FingerprintIndex, Hashed, is_executable
 from ytbuild.sources.tree import Entry, FolderRecord, Source, Tree
 from ytbuild.sources.verdicts import BuiltinRules, IgnoreChain, Judge
 from ytbuild.sources.walk import Listing, is_always_left_out, list_folder
@@ -142,7 +142,7 @@ class TreeScanner:
             raise special(source.shown, status.st_mode)
         check_name(source.arcname, source.shown)
         hashed = self.index.hash_file(source.path, source.shown)
-        executable = bool(hashed.fingerprint[0] & stat.S_IXUSR)
+        executable = is_executable(hashed.fingerprint)
         entry = Entry("", source.path, hashed.fingerprint[3], executable, hashed.digest, "")
         parts = (b"file", chain.identity, hashed.digest, b"x" if executable else b"-")
         return Tree(source, xxh3_128_digest(b"".join(parts)), chain, (), entry)

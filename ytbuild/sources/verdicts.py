@@ -12,6 +12,7 @@ from xxhash import xxh3_128_digest
 from ytbuild import shipped
 from ytbuild.errors import IgnoreFileError
 from ytbuild.files import READ
+from ytbuild.framing import framed
 from ytbuild.sources import ytignore
 from ytbuild.sources.ytignore import IgnoreFile, Match
 from ytbuild.text import quote
@@ -40,7 +41,7 @@ class BuiltinRules:
 
     def __init__(self) -> None:
         self._texts = {name: shipped.rule(name) for name in _RULE_FILES}
-        self.digest = xxh3_128_digest(b"".join(b"%d:%s" % (len(text), text) for text in self._texts.values()))
+        self.digest = xxh3_128_digest(framed(self._texts.values()))
 
     @cached_property
     def default(self) -> IgnoreFile:

@@ -65,16 +65,8 @@ def list_folder(path: str, shown: str) -> Listing:
                         folders.append(name)
                         continue
                     status = entry.stat(follow_symlinks=False)
-                    mode = status.st_mode
-                    row = (
-                        mode,
-                        status.st_ino,
-                        status.st_dev,
-                        status.st_size,
-                        status.st_mtime_ns,
-                        status.st_ctime_ns,
-                    )
-                    if stat.S_ISLNK(mode):
+                    row = fingerprint(status)
+                    if stat.S_ISLNK(row[0]):
                         full = f"{path}/{name}"
                         links.append((name, row, _followed(full), os.path.realpath(full)))
                     else:

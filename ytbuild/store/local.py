@@ -30,6 +30,7 @@ KEPT_BYTES = 4 << 30
 """Archives beyond the last `KEPT_BUILDS` may take this much, however young: a day of edits in a pipeline of 200 MB
 would otherwise fill a disk long before the 30 days are over."""
 
+_FOLDERS = ("archives", "manifests", "log")
 _ABANDONED_AFTER = 60
 _CHUNK_SOURCES = 8
 _NOT_WORTH_A_MANIFEST = 2
@@ -69,11 +70,11 @@ class LocalStore:
     def prepare(self) -> None:
         """Make the folders; raises `StoreError` when they cannot be made."""
         if os.path.isfile(os.path.join(self.build_dir, "CACHEDIR.TAG")) and all(
-            os.path.isdir(os.path.join(self.build_dir, name)) for name in ("archives", "manifests", "log")
+            os.path.isdir(os.path.join(self.build_dir, name)) for name in _FOLDERS
         ):
             return
         with cachefile.translated(self.build_dir):
-            for name in ("archives", "manifests", "log"):
+            for name in _FOLDERS:
                 os.makedirs(os.path.join(self.build_dir, name), exist_ok=True)
         for name, data in ((".gitignore", b"*\n"), ("CACHEDIR.TAG", _TAG)):
             with cachefile.replacing(os.path.join(self.build_dir, name)) as file:
@@ -90,19 +91,11 @@ class LocalStore:
             return None
         if summary.key != key or summary.size != now[3]:
             return None
-        if not self._index.is_verified(f"{key}", now):
+        if not self._index.is_verified(key, now):
             if _file_hash(path) != summary.hash:
                 return None
-            self._index.mark_verified(f"{key}", now)
+            self._index.mark_verified(key, now)
         return StoredArchive(path, summary)
-
-    def manifest(self, key: str) -> Manifest | None:
-        """Return the whole manifest of this key; None when it is missing or damaged."""
-        try:
-            with open(self.manifest_path(key), "rb") as file:
-                return manifests.decode(file.read())
-        except (OSError, ArchiveError):
-            return None
 
     def newest(self) -> Manifest | None:
         """Return the manifest of the last build; None when there is none, or it is damaged."""

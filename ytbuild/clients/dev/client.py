@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import IO
 
 from ytbuild import cachefile
@@ -79,10 +81,6 @@ class DevClient:
     def exists(self, path: str) -> bool:
         """Tell whether there is a table at this path."""
         return self._tables.exists(path)
-
-    def table_file(self, path: str) -> str:
-        """Return the file in which a table lies, or would lie."""
-        return self._tables.file_of(path)
 
     def run_operation(self, spec: OperationSpec) -> OperationResult:
         """Run an operation to its end; raises `OperationFailed` when it fails, and then no table has changed."""
@@ -158,7 +156,7 @@ class _Run:
         part = "" if leg.leg == spec.kind else f".{leg.leg}"
         return Job(
             shown=f"{spec.shown}: job {index} of {leg.leg}",
-            command=BOOTSTRAP.format(wrapper=_quoted(leg.wrapper)),
+            command=BOOTSTRAP.format(wrapper=shlex.quote(leg.wrapper)),
             sandbox=os.path.join(self._folder, f"sandbox.{leg.leg}.{index}"),
             archive=client._archive,
             stdin=source,
@@ -169,16 +167,10 @@ class _Run:
         )
 
     def _environment(self, index: int) -> dict[str, str]:
-        spec, config = self._spec, self._client._config
-        found = dict(spec.environment)
-        stage_requirements = os.path.join(config.directory, "stages", spec.stage, "requirements.txt")
-        if os.path.isfile(stage_requirements):
-            python = self._client._python.executable
-            found["YTBUILD_INSTALLED_REQUIREMENTS"] = requirements.install(
-                stage_requirements, python, config.build_dir, self._client._archive
-            )
-        return found | {
-            "YT_STAGE_NAME": spec.stage,
+        return {
+            **self._spec.environment,
+            **self._requirements,
+            "YT_STAGE_NAME": self._spec.stage,
             "YT_OPERATION_ID": self._operation_id,
             "YT_JOB_ID": f"{self._operation_id}-{index}",
             "YT_JOB_INDEX": str(index),
@@ -186,21 +178,32 @@ class _Run:
             "YT_JOB_COOKIE": str(index),
         }
 
+    @cached_property
+    def _requirements(self) -> dict[str, str]:
+        """The variable that tells the wrapper where the stage's requirements lie; asked once, not for each job."""
+        config, client = self._client._config, self._client
+        path = os.path.join(config.directory, "stages", self._spec.stage, "requirements.txt")
+        if not os.path.isfile(path):
+            return {}
+        folder = requirements.install(path, client._python.executable, config.build_dir, client._archive)
+        return {"YTBUILD_INSTALLED_REQUIREMENTS": folder}
+
     def _joined(self, outputs: list[str], shown: str) -> str:
         path = self._file("joined")
         with open(path, "wb") as file:
-            for index, output in enumerate(outputs):
-                rows.copy_checked(output, file, f"{shown}: job {index}")
+            _copy_checked(outputs, file, shown)
         return path
 
     def _sorted(self, source: str) -> str:
         path = self._file("sorted")
-        columns = self._spec.sort_by or self._spec.reduce_by
-        with open(source, "rb") as file, open(path, "wb") as out:
-            out.writelines(self._in_order(_whole_lines(file), columns))
+        with open(path, "wb") as out:
+            out.writelines(self._in_order(source))
         return path
 
-    def _in_order(self, lines: list[bytes], columns: tuple[str, ...]) -> list[bytes]:
+    def _in_order(self, source: str) -> list[bytes]:
+        columns = self._spec.sort_by or self._spec.reduce_by
+        with open(source, "rb") as file:
+            lines = [line if line.endswith(b"\n") else line + b"\n" for line in file]
         try:
             return order.sort_lines(lines, columns)
         except TableError as error:
@@ -211,15 +214,11 @@ class _Run:
     def _publish(self, outputs: list[str]) -> int:
         spec = self._spec
         assert spec.output_table is not None
-        written = 0
         with self._client._tables.replacing(spec.output_table, spec.append) as file:
-            for index, output in enumerate(outputs):
-                written += rows.copy_checked(output, file, f"{spec.shown}: job {index}")
-        return written
+            return _copy_checked(outputs, file, spec.shown)
 
     def _publish_sorted(self, source: str, table: str) -> int:
-        with open(source, "rb") as file:
-            lines = self._in_order(_whole_lines(file), self._spec.sort_by)
+        lines = self._in_order(source)
         with self._client._tables.replacing(table) as out:
             out.writelines(lines)
         return len(lines)
@@ -228,14 +227,9 @@ class _Run:
         return os.path.join(self._folder, name)
 
 
-def _whole_lines(file: IO[bytes]) -> list[bytes]:
-    return [line if line.endswith(b"\n") else line + b"\n" for line in file]
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
+def _copy_checked(outputs: list[str], file: IO[bytes], shown: str) -> int:
+    """Append the outputs of a leg's jobs to a file, checked; return the number of rows."""
+    return sum(rows.copy_checked(output, file, f"{shown}: job {index}") for index, output in enumerate(outputs))
 
 
 def _locked(path: str) -> IO[str]:

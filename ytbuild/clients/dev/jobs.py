@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -54,11 +55,11 @@ class JobFailure:
         how = f"was killed by {_signal_name(-self.code)}" if self.code < 0 else f"exited with code {self.code}"
         tail = _tail(self.job.log)
         said = f"; the end of its stderr:\n{tail}" if tail else "; it wrote nothing to stderr"
-        feed = f" < {_shell(self.job.stdin)}" if self.job.stdin else ""
+        feed = f" < {shlex.quote(self.job.stdin)}" if self.job.stdin else ""
         return OperationFailed(
             f"{self.job.shown} {how}{said}",
             f"its log is {quote(self.job.log)}, its sandbox {quote(self.job.sandbox)}; run it again with:\n"
-            f"  {_shell(_repeat_path(self.job))}{feed}",
+            f"  {shlex.quote(_repeat_path(self.job))}{feed}",
         )
 
 
@@ -157,12 +158,14 @@ def _prepare(job: Job) -> None:
 
 def _write_repeat(job: Job, environment: dict[str, str]) -> None:
     """Put a script beside the sandbox that runs the job again; for the values of secrets it asks by name."""
-    lines = ["#!/bin/bash", "# Runs this job again as ytbuild did.", f"cd {_shell(job.sandbox)} || exit"]
+    lines = ["#!/bin/bash", "# Runs this job again as ytbuild did.", f"cd {shlex.quote(job.sandbox)} || exit"]
     secret = sorted(job.secret_names)
     lines += [f': "${{{name}?set it to run this job again}}"' for name in secret]
-    kept = " ".join(f"{name}={_shell(value)}" for name, value in sorted(environment.items()) if name not in secret)
+    kept = " ".join(
+        f"{name}={shlex.quote(value)}" for name, value in sorted(environment.items()) if name not in secret
+    )
     passed = " ".join(f'{name}="${name}"' for name in secret)
-    lines.append(f"exec env -i {kept} {passed} /bin/bash -c {_shell(job.command)}")
+    lines.append(f"exec env -i {kept} {passed} /bin/bash -c {shlex.quote(job.command)}")
     path = _repeat_path(job)
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write("\n".join(lines) + "\n")
@@ -192,9 +195,3 @@ def _tail(path: str) -> str:
         lines = file.read().decode("utf-8", "replace").rstrip().split("\n")
     safe = ["".join(c if c.isprintable() or c == "\t" else "�" for c in line) for line in lines[-_TAIL_LINES:]]
     return "\n".join(f"  {line}" for line in safe) if any(safe) else ""
-
-
-def _shell(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)

@@ -10,6 +10,7 @@ from xxhash import xxh3_128_hexdigest
 
 from ytbuild import cachefile
 from ytbuild.errors import OperationFailed
+from ytbuild.framing import framed
 
 _TAIL_LINES = 12
 
@@ -23,7 +24,7 @@ def install(requirements: str, python: str, build_dir: str, archive: str) -> str
     with open(requirements, "rb") as file:
         content = file.read()
     parts = [python.encode(), content, archive.encode() if _names_a_path(content) else b""]
-    key = xxh3_128_hexdigest(b"".join(b"%d:%s" % (len(part), part) for part in parts))
+    key = xxh3_128_hexdigest(framed(parts))
     folder = os.path.join(build_dir, "requirements", key)
     if os.path.isdir(folder):
         os.utime(folder)
