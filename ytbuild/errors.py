@@ -50,6 +50,10 @@ class ScriptError(UsageError):
     """A configured script does not exist or lies outside the stage's `src/`."""
 
 
+class TypedJobError(UsageError):
+    """A TypedJob was given to an operation in dev, which runs commands only."""
+
+
 class TargetNameError(UsageError):
     """A target would land where it must not: outside, over a reserved name, over the standard library."""
 
@@ -110,8 +114,20 @@ class OperationFailed(YtbuildError):
     """An operation ended without success; nothing that failed ends in exit code 0."""
 
 
+class JobFailed(OperationFailed):
+    """A job of an operation failed; `said` is the end of what it wrote to stderr."""
+
+    def __init__(self, message: str, hint: str = "", said: str = "") -> None:
+        super().__init__(message, hint)
+        self.said = said
+
+
 class TableError(YtbuildError):
     """A table is missing, or its rows are not what a table can hold."""
+
+
+class QueryError(YtbuildError):
+    """A YQL query that dev cannot run, or that failed."""
 
 
 class LockedError(YtbuildError):

@@ -123,13 +123,17 @@ def changed(pipeline: Pipeline) -> Pipeline:
     pipeline.write("stages/first/src/mapper.py", "pass\n")
     (pipeline.root / "stages/first/src/gone.py").unlink()
     (pipeline.root / "stages/first/src/link.py").symlink_to("mapper.py")
+    pipeline.write(".dev/input.jsonl", '{"a": {"b": 1}}\n')
     return pipeline
 
 
-@pytest.mark.parametrize("arguments", ["build", "diff", "ls", "ls --ignored"])
+@pytest.mark.parametrize("arguments", ["build", "diff", "ls", "ls --ignored", "table", "table PATH"])
 def test_every_field_of_json_is_in_its_table(changed: Pipeline, arguments: str) -> None:
-    answer = json.loads(changed.run(*arguments.split(), "--json", check=True).stdout)
+    words = arguments.replace("PATH", "//tmp/test/input").split()
+    answer = json.loads(changed.run(*words, "--json", check=True).stdout)
     found = {re.sub(r"\[\]$", "", path) for path in fields(answer)}
+    # What is in a row is not ytbuild's to describe.
+    found = {re.sub(r"^head\[\]\..*", "head", path) for path in found}
     # The two objects of a change are described below the table.
     found = {re.sub(r"(changes\[\]\.(old|new))\..*", r"\1", path) for path in found}
     table = pages.rows(pages.section(COMMANDS, f"### JSON of `ytbuild {arguments} --json`"))

@@ -373,23 +373,17 @@ def test_the_repeat_script_asks_for_secrets_and_knows_the_rest(pipeline: Pipelin
     assert again.stdout == "x '' it's\n"
 
 
-def test_operations_beside_a_stage_file_are_said_not_to_run(pipeline: Pipeline) -> None:
-    code = "from ytbuild import BaseStage\nclass Stage(BaseStage):\n    def run(self, debug):\n        return None\n"
-    pipeline.write("stages/first/stage.py", code)
-    assert "the operations declared beside it do not: map" in pipeline.run("run", check=True).stderr
-
-
 def test_a_setting_that_dev_takes_no_notice_of_is_said(pipeline: Pipeline) -> None:
-    operation(pipeline, "map:\n  input_table: //t/input\n  output_table: //t/output\n  file_paths: [//t/file]")
+    operation(pipeline, "map:\n  input_table: //t/input\n  output_table: //t/output\n  input_query: a")
     put(pipeline, "input", [{"n": 1}])
-    assert "dev takes no notice of map.file_paths" in pipeline.run("run", check=True).stderr
+    assert "dev takes no notice of map.input_query" in pipeline.run("run", check=True).stderr
 
 
 def test_a_line_that_is_no_row_names_its_job(pipeline: Pipeline) -> None:
     pipeline.write("stages/first/src/mapper.py", "import os\nif os.environ['YT_JOB_INDEX'] == '1':\n    print('x')\n")
     operation(pipeline, "map:\n  input_table: //t/input\n  output_table: //t/output\n  resources: {job_count: 2}")
     put(pipeline, "input", [{"n": 1}, {"n": 2}])
-    assert "job 1 wrote a line" in pipeline.run("run").stderr
+    assert "job 1 of map wrote a line" in pipeline.run("run").stderr
 
 
 def test_sorting_a_table_with_a_line_that_is_no_row_names_the_line(pipeline: Pipeline) -> None:

@@ -18,6 +18,7 @@ from ytbuild.errors import UsageError, YtbuildError, closest
 
 if TYPE_CHECKING:
     from ytbuild.graph.plan import Workspace
+    from ytbuild.run.registry import BasePipeline
 
 _COMMANDS = {
     "build": "bring .build up to date with the sources",
@@ -25,6 +26,7 @@ _COMMANDS = {
     "init": "make a pipeline that builds and runs",
     "ls": "list what is in the archive, or what was left out",
     "run": "build, then run the pipeline's stages",
+    "table": "show a table's first rows, or count them",
 }
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,6 +40,7 @@ class Options:
     config: str | None = None
     overrides: tuple[str, ...] = ()
     reporter: Reporter = field(default_factory=Reporter)
+    pipeline: BasePipeline | None = None
 
     def workspace(self) -> Workspace:
         """Open the pipeline."""
@@ -130,13 +133,16 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Options)
 
 
-def run(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 it failed, 2 wrong usage or configuration, 130 interrupted."""
-    sys.exit(_exit_code(arguments))
+def run(arguments: list[str] | None = None, pipeline: BasePipeline | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 it failed, 2 wrong usage or configuration, 130 interrupted.
+
+    `pipeline` is that of a `pipeline.py`, which may register its stages itself.
+    """
+    sys.exit(_exit_code(arguments, pipeline))
 
 
-def _exit_code(arguments: list[str] | None) -> int:
-    options = Options()
+def _exit_code(arguments: list[str] | None, pipeline: BasePipeline | None) -> int:
+    options = Options(pipeline=pipeline)
     try:
         code = cli.main(arguments, prog_name="ytbuild", standalone_mode=False, obj=options)
         sys.stdout.flush()

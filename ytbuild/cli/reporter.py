@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -53,8 +53,8 @@ class Reporter:
             self._write(f"{self._styled('hint:', 'cyan')} {error.hint}")
 
     @contextlib.contextmanager
-    def working(self, label: str) -> Iterator[None]:
-        """Show that something is still going on, and for how long; nothing unless stderr is a terminal."""
+    def working(self, label: Callable[[], str]) -> Iterator[None]:
+        """Show how far something is, and how long it has taken; nothing unless stderr is a terminal."""
         if not self._shows_progress():
             yield
             return
@@ -68,10 +68,10 @@ class Reporter:
             ticker.join()
             self.clear()
 
-    def _tick(self, label: str, stop: threading.Event) -> None:
+    def _tick(self, label: Callable[[], str], stop: threading.Event) -> None:
         started = time.monotonic()
         while not stop.wait(_TICK):
-            sys.stderr.write(f"{_CLEAR_LINE}{label} … {time.monotonic() - started:.0f}s")
+            sys.stderr.write(f"{_CLEAR_LINE}{label()} … {time.monotonic() - started:.0f}s")
             sys.stderr.flush()
             self._drawn = True
 

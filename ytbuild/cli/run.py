@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+from contextlib import AbstractContextManager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,61 +15,101 @@ from ytbuild.build import BuildResult
 from ytbuild.cli.build import summary
 from ytbuild.cli.main import Options, common_options
 from ytbuild.cli.reporter import Reporter
-from ytbuild.clients.base import OperationResult, OperationSpec
+from ytbuild.clients.base import OperationHandle, OperationResult, OperationSpec
 from ytbuild.errors import YtbuildError
 from ytbuild.graph.plan import check_stage_selection
 from ytbuild.text import plural, quote, seconds
 
+if TYPE_CHECKING:
+    from ytbuild.run.pipeline import PlannedRun, RunEvents
+
 
 @click.command("run")
 @click.argument("stages", nargs=-1, metavar="[STAGE]...")
+@click.option("--from", "first", metavar="STAGE", help="Run this stage and those after it.")
+@click.option("--mode", type=click.Choice(["dev", "prod"]), help="Where jobs run (default: pipeline.mode).")
+@click.option("--strict", is_flag=True, help="Fail where the cluster would refuse and dev only warns.")
+@click.option("--keep-sandboxes", is_flag=True, help="Keep the sandboxes of jobs that succeeded, too.")
+@click.option("--dry-run", is_flag=True, help="Print what would run, and do nothing.")
 @common_options
 @click.pass_obj
-def command(options: Options, stages: tuple[str, ...]) -> None:
+def command(
+    options: Options,
+    stages: tuple[str, ...],
+    first: str | None,
+    mode: str | None,
+    strict: bool,
+    keep_sandboxes: bool,
+    dry_run: bool,
+) -> None:
     """Build, then run the enabled stages, or only those named.
 
     Jobs run on this machine, from the archive that was built, each in a fresh sandbox. Tables are files of JSON
     lines under .dev.
     """
-    from ytbuild.run.pipeline import RunEvents, run
+    from ytbuild.run.pipeline import RunOptions, planned, run
 
     gc.enable()
     signal.signal(signal.SIGTERM, _interrupt)
+    if mode is not None:
+        options.overrides += (f"pipeline.mode={mode}",)
     workspace = options.workspace()
     reporter = options.reporter
     _log_to(reporter)
     check_stage_selection(workspace.config, stages)
-
-    def built(result: BuildResult) -> None:
-        reporter.clear()
-        for warning in result.warnings:
-            reporter.warning(warning)
-        reporter.line(summary(result))
-
-    def done(spec: OperationSpec, result: OperationResult) -> None:
-        reporter.line(describe(spec, result))
-
-    result = run(
-        workspace,
-        stages,
-        RunEvents(
-            progress=lambda done, total: reporter.bar("packing", done, total),
-            built=built,
-            stage_started=lambda name: reporter.line(f"stage {name}"),
-            operation_running=lambda spec: reporter.working(f"  {spec.name}: {_jobs(spec)}"),
-            operation_done=done,
-            warned=reporter.warning,
-        ),
-    )
+    registry = None
+    if options.pipeline is not None:
+        options.pipeline.setup()
+        registry = options.pipeline.registry
+    chosen = RunOptions(stages, first, strict, keep_sandboxes, registry)
+    if dry_run:
+        _show(planned(workspace, chosen), reporter)
+        return
+    result = run(workspace, chosen, _Screen(reporter).events())
     reporter.line(
         f"{plural(result.stages, 'stage')}, {plural(result.operations, 'operation')} "
         f"in {seconds(result.seconds)}; tables in {quote(result.tables)}"
     )
 
 
-def _jobs(spec: OperationSpec) -> str:
-    counts = [plural(leg.job_count, "job") + f" of {leg.leg}" for leg in spec.legs]
-    return "running " + (", then ".join(counts) or spec.kind)
+class _Screen:
+    """Shows a run."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def events(self) -> RunEvents:
+        """Return whom the run tells of what it does."""
+        from ytbuild.run.pipeline import RunEvents
+
+        reporter = self._reporter
+        return RunEvents(
+            progress=lambda done, total: reporter.bar("packing", done, total),
+            built=self._built,
+            stage_started=lambda name: reporter.line(f"stage {name}"),
+            operation_running=self._running,
+            operation_done=lambda spec, result: reporter.line(describe(spec, result)),
+            warned=reporter.warning,
+        )
+
+    def _built(self, result: BuildResult) -> None:
+        self._reporter.clear()
+        for warning in result.warnings:
+            self._reporter.warning(warning)
+        self._reporter.line(summary(result))
+
+    def _running(self, handle: OperationHandle) -> AbstractContextManager[None]:
+        return self._reporter.working(lambda: _progress(handle))
+
+
+def _progress(handle: OperationHandle) -> str:
+    now = handle.progress()
+    parts = [now.leg or handle.spec.kind]
+    if now.share is not None:
+        parts.append(f"read {now.share:.0%} of {plural(now.rows_in, 'row')}, wrote {now.rows_out:,}")
+    if now.jobs > 1:
+        parts.append(f"{now.jobs_done} of {now.jobs} jobs done")
+    return f"  {handle.spec.name}: " + ", ".join(parts)
 
 
 def describe(spec: OperationSpec, result: OperationResult) -> str:
@@ -75,11 +117,40 @@ def describe(spec: OperationSpec, result: OperationResult) -> str:
     took = seconds(result.seconds)
     if spec.kind == "vanilla":
         return f"  {spec.name}: {plural(spec.legs[0].job_count, 'job')}, {took}"
+    if spec.kind == "yql":
+        return f"  {spec.name}: query, {plural(result.rows_out, 'row')} out, {took}"
     output = spec.output_table or spec.input_table
     return (
         f"  {spec.name}: {spec.input_table} -> {output}: "
         f"{plural(result.rows_in, 'row')} in, {result.rows_out:,} out, {took}"
     )
+
+
+def _show(planned: PlannedRun, reporter: Reporter) -> None:
+    for warning in (*planned.warnings, *planned.plan.warnings):
+        reporter.warning(warning)
+    for stage in planned.stages:
+        click.echo(f"stage {stage.name}" + (": runs stage.py; declared for it:" if stage.has_code else ""))
+        for spec in stage.operations:
+            click.echo("\n".join(_planned_lines(spec)))
+    reporter.line(f"{plural(len(planned.stages), 'stage')}, archive {planned.plan.key[:16]}; nothing was run")
+
+
+def _planned_lines(spec: OperationSpec) -> list[str]:
+    """Return what a dry run says of an operation: everything but the values of variables."""
+    lines = [f"  {spec.name} ({spec.kind})"]
+    shown = {
+        "input": spec.input_table,
+        "output": None if spec.output_table is None else spec.output_table + (" (append)" if spec.append else ""),
+        "reduce by": ", ".join(spec.reduce_by),
+        "sort by": ", ".join(spec.sort_by),
+        "query": spec.query and " ".join(spec.query.split()),
+    }
+    lines += [f"    {name}: {value}" for name, value in shown.items() if value]
+    lines += [f"    {leg.leg}: {plural(leg.job_count, 'job')}: {leg.command}" for leg in spec.legs]
+    lines += [f"    file: {path} as {local}" for path, local in spec.files]
+    names = [f"{name} (secret)" if name in spec.secret_names else name for name in sorted(spec.environment)]
+    return lines + ([f"    env: {', '.join(names)}"] if names else [])
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:

@@ -1,20 +1,25 @@
-"""What the executor asks of a backend: tables, and operations on them."""
+"""What the executor asks of a backend: tables, files, queries, and operations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 Row = dict[str, Any]
+
+State = Literal["running", "completed", "failed", "aborted"]
+"""How an operation stands, in the cluster's words."""
+
+DEFAULT_MAX_ROW_WEIGHT = 128 << 20
 
 
 @dataclass(frozen=True)
 class LegCommand:
-    """One command of an operation: the leg's name, its wrapper's name in the archive, and its number of jobs."""
+    """One command of an operation: the leg's name, the text that bash gets, and the number of jobs."""
 
     leg: str
-    wrapper: str
+    command: str
     job_count: int
 
 
@@ -23,20 +28,28 @@ class OperationSpec:
     """An operation, resolved: nothing of it is looked up again while it runs.
 
     `sort_by` and `reduce_by` are column names, empty where the kind has none. `environment` holds what the
-    operation sets itself, secrets included; `secret_names` are those whose values nobody may see.
+    operation sets itself, secrets included; `secret_names` are those whose values nobody may see. `files` are pairs
+    of a Cypress path and a name in the sandbox. Time limits are in seconds, None for none: `job_time_limit` is
+    that of a job, `time_limit` that of the operation. `max_row_weight` is in bytes.
     """
 
     stage: str
     name: str
     kind: str
-    legs: tuple[LegCommand, ...]
-    input_table: str | None
-    output_table: str | None
-    sort_by: tuple[str, ...]
-    reduce_by: tuple[str, ...]
-    append: bool
-    environment: Mapping[str, str]
+    legs: tuple[LegCommand, ...] = ()
+    input_table: str | None = None
+    output_table: str | None = None
+    sort_by: tuple[str, ...] = ()
+    reduce_by: tuple[str, ...] = ()
+    append: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
     secret_names: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    max_failed_job_count: int = 1
+    max_row_weight: int = DEFAULT_MAX_ROW_WEIGHT
+    job_time_limit: float | None = None
+    time_limit: float | None = None
+    query: str | None = None
 
     @property
     def shown(self) -> str:
@@ -46,15 +59,57 @@ class OperationSpec:
 
 @dataclass(frozen=True)
 class OperationResult:
-    """What an operation did: rows read and written, 0 where it has no table; `seconds` it took."""
+    """What an operation did: rows read and written, 0 where it has no table; `seconds` it took.
+
+    It is always true, so that `if not run_map(…)` reads well: an operation that fails raises.
+    """
 
     rows_in: int
     rows_out: int
     seconds: float
 
 
+@dataclass(frozen=True)
+class OperationProgress:
+    """How far an operation is: the leg that runs, the share of its input that was read (0 to 1, None where there is
+    no input), the rows of all its input and those written so far, its jobs and how many of them are done."""
+
+    leg: str
+    share: float | None
+    rows_in: int
+    rows_out: int
+    jobs_done: int
+    jobs: int
+
+
+class OperationHandle(Protocol):
+    """An operation that was started."""
+
+    @property
+    def spec(self) -> OperationSpec:
+        """What was started."""
+        ...
+
+    @property
+    def state(self) -> State:
+        """How the operation stands."""
+        ...
+
+    def wait(self) -> OperationResult:
+        """Wait for the end; raises `OperationFailed` when it fails or was aborted."""
+        ...
+
+    def abort(self) -> None:
+        """End the operation's jobs; no table changes. Does nothing when it has ended."""
+        ...
+
+    def progress(self) -> OperationProgress:
+        """Return how far the operation is."""
+        ...
+
+
 class Client(Protocol):
-    """Tables and operations on one backend."""
+    """Tables, files, queries and operations on one backend."""
 
     def write_table(self, table_path: str, rows: Iterable[Row], *, append: bool = False) -> None:
         """Write rows to a table, replacing it unless `append`; all of them or none."""
@@ -73,9 +128,36 @@ class Client(Protocol):
         ...
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is a table at this path."""
+        """Tell whether there is a table, a file or a folder at this path."""
         ...
 
-    def run_operation(self, spec: OperationSpec) -> OperationResult:
-        """Run an operation to its end; raises `OperationFailed` when it fails."""
+    def create_path(self, path: str, node_type: str = "map_node") -> None:
+        """Make a folder (`map_node`), an empty `table` or an empty `file`; one that is there stays as it is."""
+        ...
+
+    def remove(self, path: str, *, recursive: bool = False, force: bool = False) -> None:
+        """Remove a table or a file, and with `recursive` a folder; a missing one is an error unless `force`."""
+        ...
+
+    def move(self, source: str, destination: str, *, force: bool = False) -> None:
+        """Give a table or a file another path; one that is there is an error unless `force`."""
+        ...
+
+    def upload_file(self, local_path: str, path: str, *, create_parent_dir: bool = False) -> None:
+        """Copy a local file to a path, replacing what is there."""
+        ...
+
+    def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
+        """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
+        ...
+
+    def run_yql(self, query: str, pool: str = "default", max_row_weight: str | None = None) -> list[Row]:
+        """Run a query; return the rows of its last statement when that is a bare SELECT."""
+        ...
+
+    def start_operation(self, spec: OperationSpec, warned: Callable[[str], None]) -> OperationHandle:
+        """Start an operation and return at once; `warned` hears, from any thread, of what is not as it should be.
+
+        Raises a `YtbuildError` for what can be known at once, such as a missing input table.
+        """
         ...

@@ -12,10 +12,23 @@ from ytbuild.text import quote
 
 NAME_RULE = "ASCII letters, digits, '_', '.' and '-', the first a letter, a digit or '_'"
 
+_MAX_ROW_WEIGHT = 128 << 20
+_WEIGHT_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
 
 def is_name(name: str) -> bool:
     """Tell whether a name may become part of file names: `[A-Za-z0-9_][A-Za-z0-9_.-]*`."""
     return name.isascii() and bool(name) and name[0] not in ".-" and all(c.isalnum() or c in "_.-" for c in name)
+
+
+def row_weight(value: Any) -> int | None:
+    """Return a `max_row_weight`, such as `64M`, in bytes; None for what is none or above YTsaurus's limit, 128M."""
+    text = str(value).strip().upper()
+    digits, unit = (text[:-1], _WEIGHT_UNITS[text[-1]]) if text[-1:] in _WEIGHT_UNITS else (text, 1)
+    if isinstance(value, bool) or not (digits.isascii() and digits.isdigit()):
+        return None
+    weight = int(digits) * unit
+    return weight if 0 < weight <= _MAX_ROW_WEIGHT else None
 
 
 @dataclass(frozen=True)

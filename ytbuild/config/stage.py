@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from ytbuild.config.checks import NAME_RULE, Section, is_name
+from ytbuild.config.checks import NAME_RULE, Section, is_name, row_weight
 from ytbuild.config.documents import Documents
 
 _COMMON_KEYS = frozenset(
@@ -15,6 +15,7 @@ _COMMON_KEYS = frozenset(
         "kind",
         "resources",
         "max_failed_job_count",
+        "job_time_limit",
         "env",
         "secrets",
         "file_paths",
@@ -40,10 +41,14 @@ _RESOURCE_KEYS = frozenset(
     }
 )
 _SECTIONS = ("client.operations", "job.map_reduce_command", "job.reduce_command")
-_MAX_ROW_WEIGHT = 128 << 20
-_WEIGHT_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_COUNTS = (
+    "memory_limit_gb", "job_count", "map_job_count", "max_failed_job_count", "user_slots", "time_limit",
+    "job_time_limit",
+)  # fmt: skip
 _FLAGS = ("append", "tar_command_bootstrap")
-_SCRIPT_KEYS = ("script", "mapper_script", "reducer_script")
+_TEXT_KEYS = ("script", "mapper_script", "reducer_script", "query")
+
+ARCHIVE_NAME = "source.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -122,14 +127,19 @@ def _legacy_scripts(job: Section) -> dict[str, str]:
 
 def _operation(blocks: Section, name: str, keys: OperationKeys) -> Operation:
     block = blocks.section(name)
-    if not is_name(name) or "." in name:
-        # Logs are called <stage>.<operation>: a dot in the second part would make them ambiguous.
-        raise block.error("", "is not a name for an operation", f"use {NAME_RULE}, but no '.'")
     kind = block.text("kind")
     if kind is None:
         kind = name if name in keys.own else None
     elif kind not in keys.own:
         raise block.error("kind", f"is {kind!r}", f"it is one of {', '.join(sorted(keys.own))}")
+    return operation(block, name, kind, keys)
+
+
+def operation(block: Section, name: str, kind: str | None, keys: OperationKeys) -> Operation:
+    """Return one block as a checked operation; raises `ConfigError` for whatever is wrong in it."""
+    if not is_name(name) or "." in name:
+        # Logs are called <stage>.<operation>: a dot in the second part would make them ambiguous.
+        raise block.error("", "is not a name for an operation", f"use {NAME_RULE}, but no '.'")
     block.check_known(keys.known(kind))
     resources = block.section("resources")
     resources.check_known(_RESOURCE_KEYS)
@@ -141,18 +151,39 @@ def _operation(blocks: Section, name: str, keys: OperationKeys) -> Operation:
         )
     for section in (block, resources):
         _check_numbers(section)
-    for key in _SCRIPT_KEYS:
+    for key in _TEXT_KEYS:
         block.text(key)
     for key in _FLAGS:
         block.flag(key)
     _check_row_weight(block)
+    _check_files(block)
     block.texts("secrets")
     block.section("env")
     return Operation(name, kind, block.values, block)
 
 
+def _check_files(block: Section) -> None:
+    value = block.values.get("file_paths")
+    if value is None:
+        return
+    hint = "list Cypress paths, or pairs of one and the name in the sandbox: [//tmp/me/a.bin, [//tmp/me/b.bin, b]]"
+    if not isinstance(value, list):
+        raise block.error("file_paths", f"is {value!r}, not a list", hint)
+    for item in value:
+        pair = [item, item.rsplit("/", 1)[-1]] if isinstance(item, str) else item
+        good = isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) and part for part in pair)
+        if not good or pair[1] in (".", "..", ARCHIVE_NAME) or "/" in pair[1] or "\0" in pair[1]:
+            raise block.error("file_paths", f"has the entry {item!r}", hint)
+
+
+def file_paths(operation: Operation) -> tuple[tuple[str, str], ...]:
+    """Return the files of an operation's jobs as pairs of a Cypress path and a name in the sandbox."""
+    found = operation.settings.get("file_paths") or []
+    return tuple((item, item.rsplit("/", 1)[-1]) if isinstance(item, str) else (item[0], item[1]) for item in found)
+
+
 def _check_numbers(section: Section) -> None:
-    for key in ("memory_limit_gb", "job_count", "map_job_count", "max_failed_job_count", "user_slots"):
+    for key in _COUNTS:
         value = section.values.get(key)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise section.error(key, f"is {value!r}", "it is a whole number above zero")
@@ -168,12 +199,7 @@ def _check_numbers(section: Section) -> None:
 
 def _check_row_weight(block: Section) -> None:
     value = block.values.get("max_row_weight")
-    if value is None:
-        return
-    text = str(value).strip().upper()
-    digits, unit = (text[:-1], _WEIGHT_UNITS[text[-1]]) if text[-1:] in _WEIGHT_UNITS else (text, 1)
-    good = digits.isascii() and digits.isdigit() and 0 < int(digits) * unit <= _MAX_ROW_WEIGHT
-    if isinstance(value, bool) or not good:
+    if value is not None and row_weight(value) is None:
         raise block.error("max_row_weight", f"is {value!r}", "it is a size of at most 128M, such as 64M")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ytbuild import shipped
 from ytbuild.config.pipeline import PipelineConfig, UploadPath
-from ytbuild.config.stage import StageConfig
+from ytbuild.config.stage import ARCHIVE_NAME, StageConfig
 from ytbuild.errors import (
     ContainmentError,
     FileNameError,
@@ -153,7 +153,7 @@ def check_target_name(target: str, given: str) -> None:
         hint = "give a name such as lib or lib/tools: not absolute, no '..', no slash at the ends"
     elif parts[0] in _RESERVED:
         problem, hint = f"is reserved: {parts[0]}/ is ytbuild's own", "choose another target"
-    elif _WRAPPER_NAME.match(parts[0]) or parts[0] == "source.tar.gz":
+    elif _WRAPPER_NAME.match(parts[0]) or parts[0] == ARCHIVE_NAME:
         problem, hint = "is the name of a file that ytbuild makes", "choose another target"
     elif parts[0].split(".")[0] in sys.stdlib_module_names and _is_importable(parts):
         problem = f"would hide the standard library's {parts[0].split('.')[0]} from the jobs"

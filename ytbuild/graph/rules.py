@@ -10,7 +10,7 @@ from ytbuild.config.documents import Documents
 from ytbuild.config.stage import OperationKeys
 from ytbuild.framing import framed
 
-KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort")
+KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort", "yql")
 
 
 @dataclass(frozen=True)

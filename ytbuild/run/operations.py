@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from ytbuild.clients.base import LegCommand, OperationSpec
+from ytbuild.clients.base import DEFAULT_MAX_ROW_WEIGHT, LegCommand, OperationSpec
 from ytbuild.clients.dev.tables import path_problem
+from ytbuild.clients.job import bootstrap
 from ytbuild.config import secrets
-from ytbuild.config.stage import Operation, StageConfig, required
-from ytbuild.errors import ScriptError, StageError
+from ytbuild.config.checks import row_weight
+from ytbuild.config.stage import Operation, StageConfig, file_paths, required
+from ytbuild.errors import ScriptError, StageError, UsageError
 from ytbuild.graph.plan import Plan
 from ytbuild.graph.rules import Leg, OperationRule
+from ytbuild.graph.wrappers import Wrapper
+from ytbuild.text import quote
 
 _OWN_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "JOB_CONFIG_PATH", "YT_STAGE_NAME")
 _OWN_PREFIXES = ("YTBUILD_", "YT_JOB_", "YT_OPERATION_", "YT_SECURE_VAULT")
 
-_IGNORED_IN_DEV = ("file_paths", "checkpoint", "tokenizer_artifact", "input_query", "join_by", "pivot_keys")
+_IGNORED_IN_DEV = ("checkpoint", "tokenizer_artifact", "input_query", "join_by", "pivot_keys")
 
 _TABLES = ("input_table", "output_table")
 
@@ -32,10 +37,33 @@ def declared(plan: Plan, stage: StageConfig, known_secrets: Mapping[str, str]) -
             f"the stage {stage.name!r} has nothing to run",
             f"write stages/{stage.name}/stage.py, or declare operations under client.operations in {stage.shown}",
         )
-    return [_spec(plan, stage, operation, known_secrets) for operation in stage.operations]
+    return [resolved(plan, stage, operation, known_secrets, {}) for operation in stage.operations]
 
 
-def _spec(plan: Plan, stage: StageConfig, operation: Operation, known_secrets: Mapping[str, str]) -> OperationSpec:
+def declared_beside_code(plan: Plan, stage: StageConfig, known_secrets: Mapping[str, str]) -> list[OperationSpec]:
+    """Return the specs of the operations declared in a stage with a `stage.py`, as far as they are complete.
+
+    The stage's code may add what is missing, or never run them, so nothing is an error here.
+    """
+    found: list[OperationSpec] = []
+    for operation in stage.operations:
+        if operation.kind is not None:
+            with contextlib.suppress(UsageError):
+                found.append(resolved(plan, stage, operation, known_secrets, {}))
+    return found
+
+
+def resolved(
+    plan: Plan,
+    stage: StageConfig,
+    operation: Operation,
+    known_secrets: Mapping[str, str],
+    commands: Mapping[str, str | None],
+) -> OperationSpec:
+    """Return an operation's spec; `commands` are the legs' own ones, where stage code gave any.
+
+    Raises a `UsageError` for whatever would not run.
+    """
     if operation.kind is None:
         kinds = ", ".join(sorted(plan.rules.operations))
         raise operation.section.error("kind", "is missing", f"say what {operation.name} is: {kinds}")
@@ -46,7 +74,7 @@ def _spec(plan: Plan, stage: StageConfig, operation: Operation, known_secrets: M
         stage=stage.name,
         name=operation.name,
         kind=rule.kind,
-        legs=tuple(_leg(plan, stage, operation, rule, leg) for leg in rule.legs),
+        legs=tuple(_leg(plan, stage, operation, rule, leg, commands.get(leg.name)) for leg in rule.legs),
         input_table=tables.get("input_table"),
         output_table=tables.get("output_table"),
         sort_by=sort_by,
@@ -54,7 +82,19 @@ def _spec(plan: Plan, stage: StageConfig, operation: Operation, known_secrets: M
         append=operation.settings.get("append") is True,
         environment=_environment(operation, known_secrets),
         secret_names=operation.section.texts("secrets"),
+        files=file_paths(operation),
+        max_failed_job_count=int(operation.settings.get("max_failed_job_count") or 1),
+        max_row_weight=row_weight(operation.settings.get("max_row_weight")) or DEFAULT_MAX_ROW_WEIGHT,
+        job_time_limit=_seconds(operation, "job_time_limit"),
+        time_limit=_seconds(operation, "time_limit"),
+        query=required(operation, "query") if "query" in rule.keys else None,
     )
+
+
+def _seconds(operation: Operation, key: str) -> float | None:
+    """Return a limit in seconds; the cluster's specs, and so the configuration, count milliseconds."""
+    value = operation.settings.get(key)
+    return None if value is None else int(value) / 1000
 
 
 def ignored_in_dev(stage: StageConfig) -> list[str]:
@@ -96,10 +136,30 @@ def _columns(operation: Operation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return sort_by, reduce_by
 
 
-def _leg(plan: Plan, stage: StageConfig, operation: Operation, rule: OperationRule, leg: Leg) -> LegCommand:
-    for wrapper in plan.wrappers:
-        if wrapper.stage == stage.name and wrapper.leg.name == leg.name and operation.name in wrapper.operations:
-            return LegCommand(leg.name, wrapper.arcname, _job_count(operation, rule, leg))
+def _leg(
+    plan: Plan, stage: StageConfig, operation: Operation, rule: OperationRule, leg: Leg, command: str | None
+) -> LegCommand:
+    """Return a leg's command: the one that stage code gave, or the start of its wrapper."""
+    bootstrap_asked = operation.settings.get("tar_command_bootstrap") is True
+    if command is None or bootstrap_asked:
+        command = bootstrap(_wrapper(plan, stage, operation, leg).arcname)
+    return LegCommand(leg.name, command, _job_count(operation, rule, leg))
+
+
+def _wrapper(plan: Plan, stage: StageConfig, operation: Operation, leg: Leg) -> Wrapper:
+    """Return the wrapper of an operation's leg: its own, that of the script it names, or the leg's plain one."""
+    of_leg = [wrapper for wrapper in plan.wrappers if (wrapper.stage, wrapper.leg.name) == (stage.name, leg.name)]
+    script = operation.settings.get(leg.setting) or operation.settings.get("script")
+    for wrapper in of_leg:
+        if operation.name in wrapper.operations if script is None else wrapper.script == os.path.normpath(script):
+            return wrapper
+    if of_leg and script is None:
+        return of_leg[0]
+    if script is not None:
+        raise ScriptError(
+            f"{stage.shown}: no wrapper in the archive starts {quote(script)} as the leg {leg.name}",
+            f"declare the block under client.operations with kind: {operation.kind}, so that a build sees its script",
+        )
     raise ScriptError(
         f"{stage.shown}: the operation {operation.name} has no script for its leg {leg.name}",
         f"create stages/{stage.name}/src/{leg.scripts[0]}, or name another one with {leg.setting}:",

@@ -12,15 +12,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from ytbuild.build import BuildResult, ReportProgress, build
-from ytbuild.clients.base import OperationResult, OperationSpec
+from ytbuild.clients.base import OperationHandle, OperationResult, OperationSpec
 from ytbuild.clients.dev.client import DevClient
 from ytbuild.config import documents, secrets
 from ytbuild.config.stage import StageConfig
 from ytbuild.errors import ConfigError, OperationFailed, YtbuildError
-from ytbuild.graph.plan import Plan, Workspace
+from ytbuild.graph.plan import Plan, Workspace, check_stage_selection
 from ytbuild.run import operations
 from ytbuild.run.discovery import stage_class
-from ytbuild.run.stage import DebugContext, StageDependencies
+from ytbuild.run.launch import PlanLauncher
+from ytbuild.run.registry import StageRegistry
+from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What to run, and how: all enabled stages, those named, or those from `first` on.
+
+    `strict` makes an error of what the cluster would refuse and dev only warns of; `keep_sandboxes` keeps those of
+    jobs that succeeded, too. `registry` has the stage classes of a `pipeline.py` that registers them itself.
+    """
+
+    stages: tuple[str, ...] = ()
+    first: str | None = None
+    strict: bool = False
+    keep_sandboxes: bool = False
+    registry: StageRegistry | None = None
 
 
 @dataclass(frozen=True)
@@ -30,7 +47,7 @@ class RunEvents:
     progress: ReportProgress
     built: Callable[[BuildResult], None]
     stage_started: Callable[[str], None]
-    operation_running: Callable[[OperationSpec], AbstractContextManager[None]]
+    operation_running: Callable[[OperationHandle], AbstractContextManager[None]]
     operation_done: Callable[[OperationSpec, OperationResult], None]
     warned: Callable[[str], None]
 
@@ -45,56 +62,109 @@ class RunResult:
     tables: str
 
 
-def run(workspace: Workspace, stages: tuple[str, ...], events: RunEvents) -> RunResult:
-    """Build the pipeline and run the named enabled stages, all of them when none is named.
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage that a run would run.
 
-    Everything that can be known is checked before the build. Raises `OperationFailed` when an operation or a stage
-    fails; the stages after it do not run.
+    `has_code` tells that its `stage.py` runs; `operations` are then those declared beside it, which it may start.
     """
-    started = time.perf_counter()
+
+    name: str
+    has_code: bool
+    operations: tuple[OperationSpec, ...]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """What a run would do: nothing has been built, imported or started."""
+
+    plan: Plan
+    stages: tuple[PlannedStage, ...]
+    secrets: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
+    """Return what a run would do, checked as far as it can be known; nothing is written.
+
+    Raises a `UsageError` for whatever would not run.
+    """
     if workspace.config.mode != "dev":
         raise ConfigError(
             f"pipeline.mode is {workspace.config.mode!r}, and this release runs pipelines on this machine only",
             "run with -o pipeline.mode=dev",
         )
+    selected = _selected(workspace, options)
     plan = workspace.plan()
-    selected = [stage for stage in plan.stages if not stages or stage.name in stages]
     known_secrets = secrets.load(workspace.config.directory)
-    declared = {
-        stage.name: operations.declared(plan, stage, known_secrets)
-        for stage in selected
-        if not os.path.isfile(os.path.join(stage.directory, "stage.py"))
-    }
-    for stage in selected:
-        if stage.name not in declared and any(operation.kind for operation in stage.operations):
-            names = ", ".join(operation.name for operation in stage.operations if operation.kind)
-            events.warned(f"stage {stage.name}: stage.py runs; the operations declared beside it do not: {names}")
+    stages: list[PlannedStage] = []
+    warnings: list[str] = []
+    for stage in plan.stages:
+        if stage.name not in selected:
+            continue
+        has_code = os.path.isfile(os.path.join(stage.directory, "stage.py"))
+        if has_code and options.registry is not None:
+            options.registry.stage_class(stage.name)
+        find = operations.declared_beside_code if has_code else operations.declared
+        specs = find(plan, stage, known_secrets)
         ignored = operations.ignored_in_dev(stage)
-        if stage.name in declared and ignored:
-            events.warned(f"stage {stage.name}: dev takes no notice of {', '.join(ignored)}")
-    result = build(workspace, plan=plan, progress=events.progress)
+        if ignored:
+            warnings.append(f"stage {stage.name}: dev takes no notice of {', '.join(ignored)}")
+        stages.append(PlannedStage(stage.name, has_code, tuple(specs)))
+    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings))
+
+
+def run(workspace: Workspace, options: RunOptions, events: RunEvents) -> RunResult:
+    """Build the pipeline and run the enabled stages that `options` select.
+
+    Everything that can be known is checked before the build. Raises `OperationFailed` when an operation or a stage
+    fails; the stages after it do not run.
+    """
+    started = time.perf_counter()
+    to_run = planned(workspace, options)
+    for warning in to_run.warnings:
+        events.warned(warning)
+    result = build(workspace, plan=to_run.plan, progress=events.progress)
     events.built(result)
-    done = 0
-    with DevClient(workspace.config, result.archive) as client:
-        runner = _Runner(workspace, plan, client, events)
+    config = workspace.config
+    with DevClient(config, result.archive, keep_sandboxes=options.keep_sandboxes, strict=options.strict) as client:
+        launcher = PlanLauncher(to_run.plan, client, events, to_run.secrets)
+        runner = _Runner(workspace, client, launcher, options.registry)
         debug: DebugContext = {}
-        for stage in selected:
-            events.stage_started(stage.name)
-            if stage.name in declared:
-                done += runner.run_operations(declared[stage.name])
-            else:
+        for planned_stage in to_run.stages:
+            events.stage_started(planned_stage.name)
+            if planned_stage.has_code:
+                stage = next(stage for stage in to_run.plan.stages if stage.name == planned_stage.name)
                 debug = runner.run_code(stage, debug)
-    return RunResult(len(selected), done, time.perf_counter() - started, workspace.config.dev_dir)
+            else:
+                for spec in planned_stage.operations:
+                    launcher.start_spec(spec).wait()
+        launcher.wait_for_the_rest()
+    return RunResult(len(to_run.stages), len(launcher.started), time.perf_counter() - started, config.dev_dir)
+
+
+def _selected(workspace: Workspace, options: RunOptions) -> tuple[str, ...]:
+    """Return the names of the stages to run; raises `ConfigError` for one that is not enabled."""
+    enabled = workspace.config.enabled_stages
+    named = (*options.stages, *([options.first] if options.first else ()))
+    check_stage_selection(workspace.config, named)
+    if options.first is None:
+        return options.stages or enabled
+    if options.stages:
+        raise ConfigError("--from and names of stages exclude each other", "give the names, or where to begin")
+    return enabled[enabled.index(options.first) :]
 
 
 class _Runner:
-    """Runs single stages against one client."""
+    """Runs the code of single stages."""
 
-    def __init__(self, workspace: Workspace, plan: Plan, client: DevClient, events: RunEvents) -> None:
-        self._plan = plan
-        self._client = client
-        self._events = events
+    def __init__(
+        self, workspace: Workspace, client: DevClient, launcher: PlanLauncher, registry: StageRegistry | None
+    ) -> None:
         config = workspace.config
+        self._directory = config.directory
+        self._launcher = launcher
+        self._registry = registry
         data = documents.read(config.path, config.shown)
         self._deps = StageDependencies(
             yt_client=client,
@@ -102,26 +172,19 @@ class _Runner:
             configs_dir=os.path.dirname(config.path),
         )
 
-    def run_operations(self, specs: list[OperationSpec]) -> int:
-        """Run the operations of a stage; return how many."""
-        for spec in specs:
-            with self._events.operation_running(spec):
-                result = self._client.run_operation(spec)
-            self._events.operation_done(spec, result)
-        return len(specs)
-
     def run_code(self, stage: StageConfig, debug: DebugContext) -> DebugContext:
         """Run a stage's `stage.py`; return what it hands on."""
         config: Any = documents.load_omegaconf(documents.read(stage.config_path, stage.shown), stage.shown)
         # Nothing is written outside .build and .dev, bytecode included.
         sys.dont_write_bytecode = True
-        if self._plan.config.directory not in sys.path:
-            sys.path.insert(0, self._plan.config.directory)
+        if self._directory not in sys.path:
+            sys.path.insert(0, self._directory)
         logger = logging.getLogger(f"ytbuild.stage.{stage.name}")
+        context = StageContext(stage.name, config, self._deps, logger, self._launcher)
         try:
-            found = stage_class(stage)
+            found = self._registry.stage_class(stage.name) if self._registry else stage_class(stage)
             assert found is not None
-            handed_on = found(stage.name, config, self._deps, logger).run(debug)
+            handed_on = found(context).run(debug)
         except YtbuildError:
             raise
         except SystemExit as error:

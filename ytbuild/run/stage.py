@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ytbuild.clients.base import Client
+    from ytbuild.clients.base import Client, OperationHandle, OperationResult
 
 DebugContext = dict[str, Any]
 """What stages hand on to one another within a run."""
@@ -23,18 +24,46 @@ class StageDependencies:
     configs_dir: str
 
 
+class Launcher(Protocol):
+    """Starts the operations of stage code."""
+
+    def run(
+        self, context: StageContext, kind: str, block: Any, commands: Mapping[str, str | None]
+    ) -> OperationResult:
+        """Run an operation to its end."""
+        ...
+
+    def start(
+        self, context: StageContext, kind: str, block: Any, commands: Mapping[str, str | None]
+    ) -> OperationHandle:
+        """Start an operation."""
+        ...
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What `run_map` and the others need of a stage; every stage has it as `self.context`."""
+
+    name: str
+    config: Any
+    deps: StageDependencies
+    logger: logging.Logger
+    launcher: Launcher = field(repr=False)
+
+
 class BaseStage(ABC):
     """The base of the class in a stage's `stage.py`.
 
-    `config` is the stage's `config.yaml` as an OmegaConf mapping, `deps` what all stages share, and `logger` writes
-    to the run's log.
+    `config` is the stage's `config.yaml` as an OmegaConf mapping, `deps` what all stages share, `logger` writes to
+    the run's log, and `context` is what `run_map` and the others take.
     """
 
-    def __init__(self, name: str, config: Any, deps: StageDependencies, logger: logging.Logger) -> None:
-        self.name = name
-        self.config = config
-        self.deps = deps
-        self.logger = logger
+    def __init__(self, context: StageContext) -> None:
+        self.context = context
+        self.name = context.name
+        self.config = context.config
+        self.deps = context.deps
+        self.logger = context.logger
 
     @abstractmethod
     def run(self, debug: DebugContext) -> DebugContext | None:

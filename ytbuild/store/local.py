@@ -21,6 +21,7 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 from ytbuild import cachefile
 from ytbuild.archive import manifest as manifests
 from ytbuild.archive.manifest import Manifest, StoredChunk, Summary
+from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.errors import ArchiveError
 from ytbuild.sources.fingerprints import FingerprintIndex, fingerprint
 
@@ -56,7 +57,7 @@ class LocalStore:
     def __init__(self, build_dir: str, index: FingerprintIndex) -> None:
         self.build_dir = build_dir
         self._index = index
-        self.newest_archive = os.path.join(build_dir, "source.tar.gz")
+        self.newest_archive = os.path.join(build_dir, ARCHIVE_NAME)
         self.newest_manifest = os.path.join(build_dir, "manifest.json")
 
     def archive_path(self, key: str) -> str:

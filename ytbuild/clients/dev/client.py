@@ -1,44 +1,45 @@
-"""The dev backend: tables under `.dev`, operations as local subprocesses."""
+"""The dev backend: tables and files under `.dev`, operations as local subprocesses, queries in DuckDB."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
-import shlex
 import shutil
 import time
-import uuid
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from ytbuild import cachefile
-from ytbuild.clients.base import LegCommand, OperationResult, OperationSpec, Row
-from ytbuild.clients.dev import order, requirements, rows
-from ytbuild.clients.dev.jobs import Job, JobRunner
+from ytbuild.clients.base import DEFAULT_MAX_ROW_WEIGHT, OperationSpec, Row
+from ytbuild.clients.dev import uploads
+from ytbuild.clients.dev.files import FileStore
+from ytbuild.clients.dev.legs import Surroundings
+from ytbuild.clients.dev.operation import DevOperation
 from ytbuild.clients.dev.python import job_python, write_shim
-from ytbuild.clients.dev.tables import TableStore, count_lines
+from ytbuild.clients.dev.tables import TableStore
+from ytbuild.config.checks import row_weight
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.errors import LockedError, TableError
+from ytbuild.errors import ConfigError, LockedError, QueryError, TableError, YtbuildError
+from ytbuild.yql.helpers import YqlHelpers
 
-BOOTSTRAP = "tar -xzf source.tar.gz && ./{wrapper}"
 
-
-class DevClient:
-    """Tables and operations on this machine, with the code of one archive.
+class DevClient(YqlHelpers):
+    """Tables, files, queries and operations on this machine, with the code of one archive.
 
     Use it as a context manager: it holds the lock of `.dev` and ends its jobs when it is left.
     """
 
-    def __init__(self, config: PipelineConfig, archive: str) -> None:
+    def __init__(
+        self, config: PipelineConfig, archive: str, *, keep_sandboxes: bool = False, strict: bool = False
+    ) -> None:
         self._config = config
-        self._archive = archive
         self._dev_dir = config.dev_dir
         self._tables = TableStore(self._dev_dir)
-        self._python = job_python(config.dev_python, config.directory)
-        self._runner = JobRunner(self._python, self._dev_dir, config.directory)
+        self._files = FileStore(self._dev_dir)
+        python = job_python(config.dev_python, config.directory)
+        self._around = Surroundings(config, archive, python, self._tables, self._files, keep_sandboxes, strict)
+        self._operations: list[DevOperation] = []
         self._held: IO[str] | None = None
 
     def __enter__(self) -> DevClient:
@@ -49,18 +50,15 @@ class DevClient:
             if not os.path.exists(ignore):
                 with cachefile.replacing(ignore) as file:
                     file.write(b"*\n")
-            write_shim(os.path.join(self._dev_dir, "bin"), self._python.executable)
+            write_shim(os.path.join(self._dev_dir, "bin"), self._around.python.executable)
         cachefile.remove_abandoned(self._dev_dir, time.time())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.stop()
+        for operation in self._operations:
+            operation.abort()
         if self._held is not None:
             self._held.close()
-
-    def stop(self) -> None:
-        """End every running job; nothing else starts."""
-        self._runner.stop()
 
     def write_table(self, table_path: str, rows: Iterable[Row], *, append: bool = False) -> None:
         """Write rows to a table, replacing it unless `append`; all of them or none."""
@@ -79,157 +77,128 @@ class DevClient:
         return self._tables.row_count(table_path)
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is a table at this path."""
-        return self._tables.exists(path)
+        """Tell whether there is a table, a file or a folder at this path."""
+        files = self._files
+        return self._tables.exists(path) or files.is_file(path) or self._is_folder(path)
 
-    def run_operation(self, spec: OperationSpec) -> OperationResult:
-        """Run an operation to its end; raises `OperationFailed` when it fails, and then no table has changed."""
-        started = time.perf_counter()
-        run = _Run(self, spec)
-        try:
-            read, written = run.run()
-        finally:
-            run.clean()
-        return OperationResult(read, written, time.perf_counter() - started)
-
-
-class _Run:
-    """One operation on its way through its legs; its intermediate files lie in a folder of its own."""
-
-    def __init__(self, client: DevClient, spec: OperationSpec) -> None:
-        self._client = client
-        self._spec = spec
-        self._name = f"{spec.stage}.{spec.name}"
-        self._folder = os.path.join(client._dev_dir, "operations", self._name)
-        self._operation_id = uuid.uuid4().hex
-        shutil.rmtree(self._folder, ignore_errors=True)
-        os.makedirs(self._folder)
-
-    def run(self) -> tuple[int, int]:
-        """Run it; return the rows read and written."""
-        spec, tables = self._spec, self._client._tables
-        if spec.kind == "vanilla":
-            self._leg(spec.legs[0], None)
-            return 0, 0
-        assert spec.input_table is not None
-        source = tables.existing_file(spec.input_table)
-        with open(source, "rb") as file:
-            read = count_lines(file)
-        if spec.kind == "sort":
-            return read, self._publish_sorted(source, spec.input_table)
-        if spec.kind == "map_reduce":
-            mapped = self._joined(self._leg(spec.legs[0], source), f"{spec.shown}: map_reduce_mapper")
-            outputs = self._leg(spec.legs[1], self._sorted(mapped))
-        elif spec.kind == "reduce":
-            outputs = self._leg(spec.legs[0], self._sorted(source))
+    def create_path(self, path: str, node_type: str = "map_node") -> None:
+        """Make a folder (`map_node`), an empty `table` or an empty `file`; one that is there stays as it is."""
+        if node_type == "table":
+            if not self._tables.exists(path):
+                self._tables.write(path, ())
+        elif node_type == "file":
+            self._files.make_file(path)
+        elif node_type == "map_node":
+            self._files.make_folder(path)
         else:
-            outputs = self._leg(spec.legs[0], source)
-        return read, self._publish(outputs)
+            raise ConfigError(
+                f"create_path {path}: dev has no nodes of type {node_type!r}", "use map_node, table or file"
+            )
 
-    def clean(self) -> None:
-        """Remove the intermediate files; a failed job's input stays as long as its sandbox does."""
-        kept = [entry for entry in os.listdir(self._folder) if entry.startswith("sandbox.")]
-        if not kept:
-            shutil.rmtree(self._folder, ignore_errors=True)
+    def remove(self, path: str, *, recursive: bool = False, force: bool = False) -> None:
+        """Remove a table or a file, and with `recursive` a folder; a missing one is an error unless `force`."""
+        if self._tables.exists(path):
+            self._tables.remove(path)
+        elif self._files.is_file(path):
+            self._files.remove(path)
+        elif self._is_folder(path):
+            tables = self._tables.below(path)
+            empty = not tables and self._files.is_empty_folder(path)
+            if not recursive and not empty:
+                raise TableError(f"{path} is a folder that is not empty", "remove it with recursive=True")
+            for table in tables:
+                self._tables.remove(table)
+            self._files.remove(path)
+        elif not force:
+            raise _missing(path)
 
-    def _leg(self, leg: LegCommand, source: str | None) -> list[str]:
-        """Run the jobs of a leg at once, each on its range of rows; return their outputs in order."""
-        inputs: list[str | None] = [source] * leg.job_count
-        if source is not None and leg.job_count > 1:
-            parts = [self._file(f"{leg.leg}.{index}.in") for index in range(leg.job_count)]
-            rows.split(source, parts)
-            inputs = [*parts]
-        jobs = [self._job(leg, index, source) for index, source in enumerate(inputs)]
-        with ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
-            try:
-                failures = [failure for failure in pool.map(self._client._runner.run, jobs) if failure is not None]
-            except BaseException:
-                self._client.stop()
-                raise
-        if failures:
-            raise failures[0].error()
-        return [job.stdout for job in jobs if job.stdout is not None]
+    def move(self, source: str, destination: str, *, force: bool = False) -> None:
+        """Give a table, a file or a folder another path; one that is there is an error unless `force`."""
+        if not self.exists(source):
+            raise _missing(source)
+        if source == destination:
+            return
+        if self.exists(destination):
+            if not force:
+                raise TableError(f"there is something at {destination} already", "move with force=True to replace it")
+            self.remove(destination, recursive=True)
+        if self._tables.exists(source):
+            self._tables.move(source, destination)
+        elif self._files.is_file(source):
+            self._files.move(source, destination)
+        else:
+            for table in self._tables.below(source):
+                self._tables.move(table, destination + table[len(source) :])
+            if self._files.is_folder(source):
+                self._files.move(source, destination)
 
-    def _job(self, leg: LegCommand, index: int, source: str | None) -> Job:
-        spec, client = self._spec, self._client
-        number = f".{index}" if leg.job_count > 1 else ""
-        part = "" if leg.leg == spec.kind else f".{leg.leg}"
-        return Job(
-            shown=f"{spec.shown}: job {index} of {leg.leg}",
-            command=BOOTSTRAP.format(wrapper=shlex.quote(leg.wrapper)),
-            sandbox=os.path.join(self._folder, f"sandbox.{leg.leg}.{index}"),
-            archive=client._archive,
-            stdin=source,
-            stdout=None if spec.kind == "vanilla" else self._file(f"{leg.leg}.{index}.out"),
-            log=os.path.join(client._dev_dir, f"{self._name}{part}{number}.log"),
-            environment=self._environment(index),
-            secret_names=spec.secret_names,
-        )
+    def upload_file(self, local_path: str, path: str, *, create_parent_dir: bool = False) -> None:
+        """Copy a local file to a path, replacing what is there.
 
-    def _environment(self, index: int) -> dict[str, str]:
-        return {
-            **self._spec.environment,
-            **self._requirements,
-            "YT_STAGE_NAME": self._spec.stage,
-            "YT_OPERATION_ID": self._operation_id,
-            "YT_JOB_ID": f"{self._operation_id}-{index}",
-            "YT_JOB_INDEX": str(index),
-            "YT_TASK_JOB_INDEX": str(index),
-            "YT_JOB_COOKIE": str(index),
-        }
-
-    @cached_property
-    def _requirements(self) -> dict[str, str]:
-        """The variable that tells the wrapper where the stage's requirements lie; asked once, not for each job."""
-        config, client = self._client._config, self._client
-        path = os.path.join(config.directory, "stages", self._spec.stage, "requirements.txt")
-        if not os.path.isfile(path):
-            return {}
-        folder = requirements.install(path, client._python.executable, config.build_dir, client._archive)
-        return {"YTBUILD_INSTALLED_REQUIREMENTS": folder}
-
-    def _joined(self, outputs: list[str], shown: str) -> str:
-        path = self._file("joined")
-        with open(path, "wb") as file:
-            _copy_checked(outputs, file, shown)
-        return path
-
-    def _sorted(self, source: str) -> str:
-        path = self._file("sorted")
-        with open(path, "wb") as out:
-            out.writelines(self._in_order(source))
-        return path
-
-    def _in_order(self, source: str) -> list[bytes]:
-        columns = self._spec.sort_by or self._spec.reduce_by
-        with open(source, "rb") as file:
-            lines = [line if line.endswith(b"\n") else line + b"\n" for line in file]
-        try:
-            return order.sort_lines(lines, columns)
-        except TableError as error:
+        `local_path` is relative to the pipeline's folder. Raises `TableError` when it cannot be read, or when
+        the folder that `path` names does not exist and `create_parent_dir` is false.
+        """
+        parent = path.rsplit("/", 1)[0]
+        if not create_parent_dir and parent not in ("/", "//tmp") and not self._is_folder(parent):
             raise TableError(
-                f"{self._spec.shown}, sorting by {', '.join(columns)}: {error.message}", error.hint
-            ) from None
+                f"cannot upload to {path}: there is no folder {parent}",
+                "make it with create_path, or upload with create_parent_dir=True",
+            )
+        self._files.upload(os.path.join(self._config.directory, local_path), path)
 
-    def _publish(self, outputs: list[str]) -> int:
-        spec = self._spec
-        assert spec.output_table is not None
-        with self._client._tables.replacing(spec.output_table, spec.append) as file:
-            return _copy_checked(outputs, file, spec.shown)
+    def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
+        """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
+        found = uploads.selected(self._config.directory, local_dir, pattern)
+        self._files.make_folder(path)
+        uploaded = [f"{path.rstrip('/')}/{relative}" for relative, _ in found]
+        for destination, (_, local) in zip(uploaded, found, strict=True):
+            self._files.upload(local, destination)
+        return uploaded
 
-    def _publish_sorted(self, source: str, table: str) -> int:
-        lines = self._in_order(source)
-        with self._client._tables.replacing(table) as out:
-            out.writelines(lines)
-        return len(lines)
+    def run_yql(self, query: str, pool: str = "default", max_row_weight: str | None = None) -> list[Row]:
+        """Run a query; return the rows of its last statement when that is a bare SELECT, else none.
 
-    def _file(self, name: str) -> str:
-        return os.path.join(self._folder, name)
+        `pool` has no meaning here. Raises `QueryError` for whatever is not in the grammar that dev knows, with its
+        place in the query, and then no table has changed.
+        """
+        from ytbuild.clients.dev.yql.engine import run_query
+
+        weight = DEFAULT_MAX_ROW_WEIGHT if max_row_weight is None else row_weight(max_row_weight)
+        if weight is None:
+            raise QueryError(f"max_row_weight is {max_row_weight!r}", "give a size of at most 128M, such as 64M")
+        folder = cachefile.temporary_name(self._dev_dir)
+        os.mkdir(folder)
+        try:
+            result = run_query(query, self._tables, folder, weight)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return list(result.rows)
+
+    def start_operation(self, spec: OperationSpec, warned: Callable[[str], None]) -> DevOperation:
+        """Start an operation and return at once; `warned` hears, from any thread, of what is not as it should be.
+
+        Raises a `YtbuildError` for what can be known at once, such as a missing input table.
+        """
+        operation = DevOperation(self._around, spec, self._free_name(spec), warned)
+        self._operations.append(operation)
+        return operation
+
+    def _free_name(self, spec: OperationSpec) -> str:
+        """Return a name for an operation's folder and logs that no running one has."""
+        name = found = f"{spec.stage}.{spec.name}"
+        running = {operation.name for operation in self._operations if operation.state == "running"}
+        number = 1
+        while found in running:
+            number += 1
+            found = f"{name}-{number}"
+        return found
+
+    def _is_folder(self, path: str) -> bool:
+        return self._files.is_folder(path) or bool(self._tables.below(path))
 
 
-def _copy_checked(outputs: list[str], file: IO[bytes], shown: str) -> int:
-    """Append the outputs of a leg's jobs to a file, checked; return the number of rows."""
-    return sum(rows.copy_checked(output, file, f"{shown}: job {index}") for index, output in enumerate(outputs))
+def _missing(path: str) -> YtbuildError:
+    return TableError(f"there is nothing at {path}", "correct the path")
 
 
 def _locked(path: str) -> IO[str]:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
+from ytbuild.clients.dev import repeat
 from ytbuild.clients.dev.python import SITE_FOLDER, JobPython
+from ytbuild.clients.dev.rows import BadRowError, RowChecker
+from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.errors import OperationFailed
-from ytbuild.text import quote
 
-_PASSED_ON = ("HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "USER")
-_TAIL_LINES = 20
-_TAIL_BYTES = 16 << 10
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
 _GRACE_SECONDS = 3.0
+_CHECK_SECONDS = 0.004
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Job:
     """One command to run.
 
     `stdin` and `stdout` are files, None for no rows; `log` gets stderr (and stdout where there are no rows).
-    `sandbox` is made anew. `archive` appears in it as `source.tar.gz`, as a link: the cluster's jobs see links too.
+    `sandbox` is made anew. `archive` appears in it as `source.tar.gz` and `files` under their names, as links: the
+    cluster's jobs see links too. `time_limit` is in seconds, `max_row_weight` in bytes.
     """
 
     shown: str
@@ -40,70 +41,98 @@ class Job:
     stdout: str | None
     log: str
     environment: Mapping[str, str]
-    secret_names: tuple[str, ...] = ()
+    secret_names: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    max_row_weight: int
+    time_limit: float | None
+
+
+@dataclass
+class Running:
+    """What can be seen of a job from outside while it runs."""
+
+    input: IO[bytes] | None = None
+    rows: RowChecker | None = None
+
+    def read(self) -> int:
+        """Return how many bytes of its input the job has taken: the file's position is shared with it."""
+        if self.input is None or self.input.closed:
+            return 0
+        with contextlib.suppress(OSError, ValueError):
+            return os.lseek(self.input.fileno(), 0, os.SEEK_CUR)
+        return 0
 
 
 @dataclass(frozen=True)
-class JobFailure:
-    """How a job ended that did not succeed."""
+class JobEnd:
+    """How a job ended: the rows it wrote, and what was wrong, an empty text when nothing was."""
 
-    job: Job
-    code: int
-
-    def error(self) -> OperationFailed:
-        """Return the error that tells the user: how it ended, the end of its stderr, and how to run it again."""
-        how = f"was killed by {_signal_name(-self.code)}" if self.code < 0 else f"exited with code {self.code}"
-        tail = _tail(self.job.log)
-        said = f"; the end of its stderr:\n{tail}" if tail else "; it wrote nothing to stderr"
-        feed = f" < {shlex.quote(self.job.stdin)}" if self.job.stdin else ""
-        return OperationFailed(
-            f"{self.job.shown} {how}{said}",
-            f"its log is {quote(self.job.log)}, its sandbox {quote(self.job.sandbox)}; run it again with:\n"
-            f"  {shlex.quote(_repeat_path(self.job))}{feed}",
-        )
+    rows: int
+    problem: str
 
 
+@dataclass
 class JobRunner:
-    """Runs jobs and can stop all that are running, from any thread."""
+    """Runs the jobs of one operation and can stop all that are running, from any thread."""
 
-    def __init__(self, python: JobPython, dev_dir: str, pipeline_dir: str) -> None:
-        self._python = python
-        self._dev_dir = dev_dir
-        self._pipeline_dir = pipeline_dir
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._lock = threading.Lock()
-        self._stopped = False
+    python: JobPython
+    dev_dir: str
+    pipeline_dir: str
+    keep_sandboxes: bool = False
+    stopped: bool = field(default=False, init=False)
+    _running: set[subprocess.Popen[bytes]] = field(default_factory=set, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def run(self, job: Job) -> JobFailure | None:
-        """Run a job to its end; its sandbox is removed unless it failed."""
+    def run(self, job: Job, running: Running) -> JobEnd:
+        """Run a job to its end; its sandbox is removed unless it failed or all are kept."""
         _prepare(job)
         environment = self._environment(job)
-        _write_repeat(job, environment)
-        command = ["/bin/bash", "-c", job.command]
-        with contextlib.ExitStack() as files:
-            log = files.enter_context(open(job.log, "wb"))
-            stdin: IO[bytes] | int = subprocess.DEVNULL
-            if job.stdin:
-                stdin = files.enter_context(open(job.stdin, "rb"))
-            stdout = files.enter_context(open(job.stdout, "wb")) if job.stdout else log
-            process = self._start(command, job.sandbox, environment, stdin, stdout, log)
-            try:
-                code = process.wait()
-            finally:
-                self._end(process)
-        if code:
-            return JobFailure(job, code)
-        shutil.rmtree(job.sandbox, ignore_errors=True)
-        os.unlink(_repeat_path(job))
-        return None
+        repeat.write(job.sandbox, job.command, environment, job.secret_names)
+        end = self._supervised(job, environment, running)
+        if not end.problem and not self.keep_sandboxes:
+            shutil.rmtree(job.sandbox, ignore_errors=True)
+            os.unlink(repeat.path(job.sandbox))
+        return end
 
     def stop(self) -> None:
         """End every running job and start no other."""
         with self._lock:
-            self._stopped = True
+            self.stopped = True
             running = list(self._running)
         for process in running:
             self._end(process)
+
+    def _supervised(self, job: Job, environment: dict[str, str], running: Running) -> JobEnd:
+        with contextlib.ExitStack() as files:
+            log = files.enter_context(open(job.log, "wb"))
+            stdin: IO[bytes] | int = subprocess.DEVNULL
+            if job.stdin:
+                stdin = running.input = files.enter_context(open(job.stdin, "rb"))
+            stdout = files.enter_context(open(job.stdout, "wb")) if job.stdout else log
+            process = self._start(["/bin/bash", "-c", job.command], job.sandbox, environment, stdin, stdout, log)
+            watch = _Watch(self, process, job.time_limit)
+            try:
+                problem = self._checked(job, running, watch)
+            except BaseException:
+                self._end(process)
+                raise
+            finally:
+                watch.join()
+        return JobEnd(running.rows.rows if running.rows else 0, problem or watch.problem)
+
+    def _checked(self, job: Job, running: Running, watch: _Watch) -> str:
+        """Check the rows of a job until it ends; return what is wrong with one of them, an empty text for nothing."""
+        if job.stdout is None:
+            return ""
+        running.rows = RowChecker(job.stdout, job.max_row_weight)
+        try:
+            while not watch.ended.wait(_CHECK_SECONDS):
+                running.rows.check(final=False)
+            running.rows.check(final=True)
+        except BadRowError as error:
+            self._end(watch.process)
+            return str(error)
+        return ""
 
     def _start(
         self,
@@ -115,8 +144,8 @@ class JobRunner:
         log: IO[bytes],
     ) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._stopped:
-                raise OperationFailed("the run was stopped before the job started", "run it again")
+            if self.stopped:
+                raise OperationFailed("the operation was stopped before the job started", "run it again")
             process = subprocess.Popen(
                 command, cwd=cwd, env=environment, stdin=stdin, stdout=stdout, stderr=log, start_new_session=True
             )
@@ -136,7 +165,7 @@ class JobRunner:
 
     def _environment(self, job: Job) -> dict[str, str]:
         found = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        shims = os.path.join(self._dev_dir, "bin")
+        shims = os.path.join(self.dev_dir, "bin")
         found["PATH"] = f"{shims}:{os.environ.get('PATH', os.defpath)}"
         # A .pyc beside an extracted file with its fixed mtime would be taken for the next version's too.
         found["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -145,35 +174,45 @@ class JobRunner:
         requirements = job.environment.get("YTBUILD_INSTALLED_REQUIREMENTS")
         if requirements:
             allowed.append(requirements)
-        found["YTBUILD_DEV_SITE"] = self._python.site_settings(self._pipeline_dir, allowed)
+        found["YTBUILD_DEV_SITE"] = self.python.site_settings(self.pipeline_dir, allowed)
         return found | dict(job.environment)
+
+
+class _Watch:
+    """Waits for a job in a thread of its own, ends it when its time is up, and ends what it left running."""
+
+    def __init__(self, runner: JobRunner, process: subprocess.Popen[bytes], limit: float | None) -> None:
+        self.process = process
+        self.ended = threading.Event()
+        self.problem = ""
+        self._runner = runner
+        self._limit = limit
+        self._thread = threading.Thread(target=self._wait, name="job", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the end of the job; afterwards `problem` says how it failed."""
+        self._thread.join()
+
+    def _wait(self) -> None:
+        try:
+            code = self.process.wait(self._limit)
+        except subprocess.TimeoutExpired:
+            self.problem = f"ran longer than its job_time_limit, {self._limit:g}s"
+        else:
+            if code:
+                self.problem = f"was killed by {_signal_name(-code)}" if code < 0 else f"exited with code {code}"
+        self._runner._end(self.process)
+        self.ended.set()
 
 
 def _prepare(job: Job) -> None:
     shutil.rmtree(job.sandbox, ignore_errors=True)
     os.makedirs(job.sandbox)
-    os.symlink(job.archive, os.path.join(job.sandbox, "source.tar.gz"))
+    os.symlink(job.archive, os.path.join(job.sandbox, ARCHIVE_NAME))
+    for path, name in job.files:
+        os.symlink(path, os.path.join(job.sandbox, name))
     os.makedirs(os.path.dirname(job.log), exist_ok=True)
-
-
-def _write_repeat(job: Job, environment: dict[str, str]) -> None:
-    """Put a script beside the sandbox that runs the job again; for the values of secrets it asks by name."""
-    lines = ["#!/bin/bash", "# Runs this job again as ytbuild did.", f"cd {shlex.quote(job.sandbox)} || exit"]
-    secret = sorted(job.secret_names)
-    lines += [f': "${{{name}?set it to run this job again}}"' for name in secret]
-    kept = " ".join(
-        f"{name}={shlex.quote(value)}" for name, value in sorted(environment.items()) if name not in secret
-    )
-    passed = " ".join(f'{name}="${name}"' for name in secret)
-    lines.append(f"exec env -i {kept} {passed} /bin/bash -c {shlex.quote(job.command)}")
-    path = _repeat_path(job)
-    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write("\n".join(lines) + "\n")
-    os.chmod(path, 0o755)
-
-
-def _repeat_path(job: Job) -> str:
-    return f"{job.sandbox}.repeat.sh"
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
@@ -186,12 +225,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _tail(path: str) -> str:
-    with open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - _TAIL_BYTES))
-        lines = file.read().decode("utf-8", "replace").rstrip().split("\n")
-    safe = ["".join(c if c.isprintable() or c == "\t" else "�" for c in line) for line in lines[-_TAIL_LINES:]]
-    return "\n".join(f"  {line}" for line in safe) if any(safe) else ""

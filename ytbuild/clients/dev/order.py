@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ytbuild.clients.base import Row
 from ytbuild.errors import TableError
 
 SortKey = tuple[tuple[Any, ...], ...]
@@ -33,15 +34,21 @@ def value_key(value: Any, column: str) -> tuple[Any, ...]:
     )
 
 
-def row_key(line: bytes, columns: tuple[str, ...]) -> SortKey:
-    """Return the key of a row, given as a JSON line, by some of its columns; a missing one counts as null."""
+def decode_row(line: bytes) -> Row:
+    """Return a row, given as a JSON line; raises `TableError` when it is none."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         shown = line[:80].decode("utf-8", "replace").rstrip("\n")
         raise TableError(f"a line is no row: {shown!r}", "a table is a file of JSON objects, one a line")
+    return row
+
+
+def row_key(line: bytes, columns: tuple[str, ...]) -> SortKey:
+    """Return the key of a row, given as a JSON line, by some of its columns; a missing one counts as null."""
+    row = decode_row(line)
     return tuple(value_key(row.get(column), column) for column in columns)
 
 

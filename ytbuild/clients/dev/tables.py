@@ -11,10 +11,11 @@ from typing import IO, Any
 
 from ytbuild import cachefile
 from ytbuild.clients.base import Row
+from ytbuild.clients.dev.catalogue import Catalogue
+from ytbuild.clients.dev.rows import count_lines
 from ytbuild.errors import TableError
 from ytbuild.text import quote
 
-_CATALOGUE = "catalogue.json"
 _NOT_IN_A_NAME = set('[]{}<>#&*@"\\')
 
 
@@ -28,14 +29,13 @@ class TableStore:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._catalogue_path = os.path.join(folder, _CATALOGUE)
+        self._catalogue = Catalogue(folder)
 
     def file_of(self, table: str) -> str:
         """Return the file of a table, which may not exist; raises `TableError` for a path that is none."""
-        catalogue = self._catalogue()
-        name = catalogue.get(table)
-        if name is None:
-            name = _file_name(table, set(catalogue.values()))
+        entries = self._catalogue.entries()
+        entry = entries.get(table)
+        name = entry.file if entry else _file_name(table, {other.file for other in entries.values()})
         return os.path.join(self._folder, name)
 
     def existing_file(self, table: str) -> str:
@@ -46,7 +46,7 @@ class TableStore:
                 f"there is no table {table} ({quote(path)} does not exist)",
                 "run the stage that writes it first, or put a file of JSON lines there",
             )
-        self._record(table, path)
+        self._catalogue.claim(table, os.path.basename(path))
         return path
 
     def exists(self, table: str) -> bool:
@@ -59,9 +59,11 @@ class TableStore:
         Raises `TableError`, naming row and column, for a value that JSON cannot hold.
         """
         count = 0
-        with self.replacing(table, append) as file:
+        writing = self.replacing(table, append)
+        with writing as file:
             for count, row in enumerate(rows, 1):
                 file.write(_encode(row, count - 1, table))
+            writing.rows = None if append else count
         return count
 
     def read(self, table: str) -> Iterator[Row]:
@@ -71,9 +73,15 @@ class TableStore:
                 yield _decode(line, number, table)
 
     def row_count(self, table: str) -> int:
-        """Return the number of rows of a table."""
-        with open(self.existing_file(table), "rb") as file:
-            return count_lines(file)
+        """Return the number of rows of a table; it is counted once and remembered."""
+        path = self.existing_file(table)
+        entry = self._catalogue.current(table)
+        if entry is not None and entry.rows is not None:
+            return entry.rows
+        with open(path, "rb") as file:
+            count = count_lines(file)
+        self._catalogue.record(table, os.path.basename(path), count, entry.sorted_by if entry else ())
+        return count
 
     def replacing(self, table: str, append: bool = False) -> _Replacing:
         """Give a file that becomes the table when the block ends well; with `append` the rows of old come first."""
@@ -81,20 +89,58 @@ class TableStore:
         os.makedirs(self._folder, exist_ok=True)
         return _Replacing(self, table, path, append)
 
-    def _catalogue(self) -> dict[str, str]:
-        try:
-            with open(self._catalogue_path, encoding="utf-8") as file:
-                found = json.load(file)
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+    def publish(
+        self,
+        table: str,
+        path: str,
+        append: bool = False,
+        rows: int | None = None,
+        sorted_by: tuple[str, ...] = (),
+    ) -> None:
+        """Make a finished file of rows, which lies on the same file system, the table or (`append`) its end.
 
-    def _record(self, table: str, path: str) -> None:
-        catalogue = self._catalogue()
-        if catalogue.get(table) != os.path.basename(path):
-            catalogue[table] = os.path.basename(path)
-            with cachefile.replacing(self._catalogue_path) as file:
-                file.write(json.dumps(catalogue, indent=1, sort_keys=True).encode())
+        `rows` is their number, None when it is not known, and `sorted_by` the columns that they are sorted by.
+        """
+        if append and self.exists(table):
+            with self.replacing(table, append=True) as out, open(path, "rb") as file:
+                shutil.copyfileobj(file, out, 1 << 20)
+            return
+        destination = self.file_of(table)
+        with cachefile.translated(destination):
+            cachefile.rename_over(path, destination)
+        self._catalogue.record(table, os.path.basename(destination), rows, sorted_by)
+
+    def sorted_by(self, table: str) -> tuple[str, ...]:
+        """Return the columns that a table is known to be sorted by, none when nobody sorted it as it is now."""
+        entry = self._catalogue.current(table)
+        return entry.sorted_by if entry else ()
+
+    def below(self, folder: str) -> list[str]:
+        """Return the tables whose paths begin with that of a folder."""
+        return [table for table in self._catalogue.entries() if table.startswith(folder.rstrip("/") + "/")]
+
+    def remove(self, table: str) -> None:
+        """Remove a table; raises `TableError` when there is none."""
+        os.unlink(self.existing_file(table))
+        self._catalogue.forget(table)
+
+    def move(self, source: str, destination: str) -> None:
+        """Give a table another path; what was there is replaced."""
+        path = self.existing_file(source)
+        entry = self._catalogue.current(source)
+        self._catalogue.forget(source)
+        rows, sorted_by = (entry.rows, entry.sorted_by) if entry else (None, ())
+        self.publish(destination, path, rows=rows, sorted_by=sorted_by)
+
+    def listing(self) -> list[tuple[str | None, str]]:
+        """Return every table that exists with its file, by path, then the files that no path has claimed yet."""
+        names = {table: entry.file for table, entry in self._catalogue.entries().items()}
+        found: list[tuple[str | None, str]] = [(table, names[table]) for table in sorted(names)]
+        if os.path.isdir(self._folder):
+            free = set(os.listdir(self._folder)) - set(names.values())
+            found += [(None, name) for name in sorted(free) if name.endswith(".jsonl")]
+        paths = ((table, os.path.join(self._folder, name)) for table, name in found)
+        return [(table, path) for table, path in paths if os.path.isfile(path)]
 
 
 class _Replacing:
@@ -105,6 +151,7 @@ class _Replacing:
         self._table = table
         self._path = path
         self._append = append
+        self.rows: int | None = None
         self._writing = cachefile.replacing(path)
 
     def __enter__(self) -> IO[bytes]:
@@ -122,17 +169,7 @@ class _Replacing:
     def __exit__(self, *details: Any) -> None:
         self._writing.__exit__(*details)
         if details[0] is None:
-            self._store._record(self._table, self._path)
-
-
-def count_lines(file: IO[bytes]) -> int:
-    """Return the number of lines from the file's position on; a last one without a newline counts."""
-    count = 0
-    last = b"\n"
-    while block := file.read(1 << 20):
-        count += block.count(b"\n")
-        last = block[-1:]
-    return count + (last != b"\n")
+            self._store._catalogue.record(self._table, os.path.basename(self._path), self.rows)
 
 
 def path_problem(table: str) -> str:

@@ -1,0 +1,105 @@
+"""The only place that talks to DuckDB: closed to all files but those of the query, its failures told as `QueryError`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ytbuild.clients.dev.yql.casts import MACROS
+from ytbuild.clients.dev.yql.typed import text_sql
+from ytbuild.errors import QueryError
+
+_MEMORY = 1 << 30
+_SMALLEST_OBJECT = 1 << 20
+_LARGEST_OBJECT = 1 << 28
+_GLOB = re.compile(r"[*?\[\]{}]")
+_FAILURES = (
+    # What DuckDB says, what we say, and what to do.
+    (r"Overflow in (\w+)|out of range for the destination type|Out of Range Error", "a number left its type's 64 bits",
+     "the cluster would wrap around; CAST to Double, or check the values"),
+    (r"convert blob to UTF8", "a function cut a text within a character",
+     "texts in dev are UTF-8; use Unicode functions for texts that are not ASCII"),
+    (r"Out of Memory|could not allocate|failed to allocate", "the query needs more memory than dev gives it",
+     "try it on fewer rows, or run it on the cluster"),
+    (r"regex|no argument for repetition|missing \)|missing \]|invalid escape", "a pattern is no regular expression",
+     "dev knows the syntax of RE2"),
+    (r"No space left|Could not write", "there is no space left for the query's temporary files", "free some space"),
+    (r"max(imum)? expression depth|expression depth limit", "the query is nested too deeply",
+     "give parts of it a name, or write results to a table in between"),
+    (r"Casting value .* to type DECIMAL|Could not cast value .* to DECIMAL|DECIMAL", "a Decimal does not fit its type",
+     "use a larger precision"),
+)  # fmt: skip
+
+
+class Session:
+    """A DuckDB that lives as long as one query.
+
+    It reads `readable` and writes `writable`, and nothing else: no other file, no network, no extension; a query
+    cannot change that. What does not fit into memory goes to `folder`.
+    """
+
+    def __init__(self, folder: str, readable: Iterable[str], writable: Iterable[str], longest_line: int) -> None:
+        import duckdb
+
+        self._failure = duckdb.Error
+        self._object = min(max(longest_line + 16, _SMALLEST_OBJECT), _LARGEST_OBJECT)
+        self._connection = duckdb.connect(":memory:")
+        allowed = ", ".join(text_sql(path) for path in (*readable, *writable))
+        threads = max(1, min(os.cpu_count() or 1, _MEMORY // (16 * self._object)))
+        for macro in MACROS:
+            self._connection.execute(macro)
+        for setting in (
+            f"SET memory_limit = '{(_MEMORY + 16 * self._object * (self._object > 1 << 24)) >> 20}MiB'",
+            f"SET threads = {threads}",
+            f"SET temp_directory = {text_sql(os.path.join(folder, 'spill'))}",
+            "SET autoinstall_known_extensions = false",
+            "SET autoload_known_extensions = false",
+            "SET allow_community_extensions = false",
+            f"SET allowed_paths = [{allowed}]",
+            "SET enable_external_access = false",
+            "SET lock_configuration = true",
+        ):
+            self._connection.execute(setting)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        self._connection.close()
+
+    def rows_of(self, files: list[str]) -> str:
+        """Return the SQL of the lines of files as JSON, in a column named `json`."""
+        listed = ", ".join(map(text_sql, files))
+        return f"read_ndjson_objects([{listed}], maximum_object_size = {self._object})"
+
+    def run(self, sql: str) -> list[tuple[object, ...]]:
+        """Run a statement and return its rows; raises `QueryError` when it fails."""
+        try:
+            found: list[tuple[object, ...]] = self._connection.execute(sql).fetchall()
+        except self._failure as error:
+            raise failure(str(error)) from error
+        return found
+
+    def write_lines(self, sql: str, path: str) -> None:
+        """Write a query's only column, which must be JSON text, to a file, one row a line, in the query's order."""
+        # JSON text holds no control characters, so that nothing in it needs quoting.
+        self.run(f"COPY ({sql}) TO {text_sql(path)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')")
+
+
+def failure(text: str) -> QueryError:
+    """Return the error for what DuckDB said."""
+    own = re.search(r"YQL: (.*)", text)
+    if own:
+        return QueryError(f"YQL: {own[1]}")
+    for pattern, message, hint in _FAILURES:
+        if re.search(pattern, text, re.IGNORECASE):
+            return QueryError(f"YQL: {message}", hint)
+    first = text.split("\n", 1)[0]
+    return QueryError(f"YQL: the query failed: {first}", "this is what DuckDB says; if the query is right, report it")
+
+
+def is_plain(path: str) -> bool:
+    """Tell whether DuckDB takes a path for what it is, not for a pattern."""
+    return not _GLOB.search(path)

@@ -1,0 +1,81 @@
+"""Why a job could not import a module: which line of the configuration to look at."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ytbuild.graph.plan import Plan
+from ytbuild.sources.tree import NEVER_SHIPPED
+from ytbuild.text import quote
+
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'(.*)")
+_SKIPPED = frozenset((*NEVER_SHIPPED, "__pycache__", "node_modules", ".venv", "venv"))
+_MAX_FOLDERS = 2000
+
+
+def advice(plan: Plan, said: str) -> str:
+    """Return what to do about the last missing module in a job's stderr, with a line break; empty without one."""
+    found = _MISSING.findall(said)
+    if not found:
+        return ""
+    name, explained = found[-1]
+    if explained.startswith(" ("):
+        # The message itself says already why the module is hidden.
+        return ""
+    top = name.split(".")[0]
+    return (_left_out(plan, name) or _not_shipped(plan, top) or _unknown(top)) + "\n"
+
+
+def _left_out(plan: Plan, name: str) -> str:
+    """Look among what the ignore rules left out."""
+    wanted = name.replace(".", "/")
+    last = wanted.rsplit("/", 1)[-1]
+    for trees in plan.trees.values():
+        for tree in trees:
+            for item in tree.ignored():
+                path = item.relative.removesuffix(".py")
+                if f"/{path}".endswith((f"/{wanted}", f"/{last}")):
+                    where = quote(f"{tree.source.shown}/{item.relative}")
+                    return f"{where} is left out of the archive by {item.reason.shown}: correct that line"
+    return ""
+
+
+def _not_shipped(plan: Plan, top: str) -> str:
+    """Look in the pipeline's own folders."""
+    root = plan.config.directory
+    for folder in _folders(root):
+        for entry in (top, f"{top}.py"):
+            path = os.path.join(root, folder, entry)
+            if os.path.isfile(path) if entry.endswith(".py") else _is_package(path):
+                relative = os.path.normpath(os.path.join(folder, entry))
+                if folder == ".":
+                    return f"{relative} is not in the archive: add {top} to pipeline.upload_modules"
+                if folder.startswith("stages/"):
+                    return f"{relative} is no top-level module of the job: move it to one of pipeline.upload_paths"
+                return f"{relative} is not in the archive: add {{source: {relative}}} to pipeline.upload_paths"
+    return ""
+
+
+def _unknown(top: str) -> str:
+    return (
+        f"{top} is neither in the archive nor installed for the jobs: name it in the stage's requirements.txt, in "
+        "pipeline.upload_modules or in pipeline.upload_paths"
+    )
+
+
+def _is_package(path: str) -> bool:
+    if not os.path.isdir(path):
+        return False
+    return any(name.endswith(".py") for name in os.listdir(path))
+
+
+def _folders(root: str) -> list[str]:
+    """Return the pipeline's folders, itself first, the others relative to it; not more than a bounded number."""
+    found: list[str] = []
+    for path, folders, _ in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
+        found.append(os.path.relpath(path, root))
+        if len(found) >= _MAX_FOLDERS:
+            break
+    return found
