@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ytbuild.clients.queries import YqlHelpers
 from ytbuild.errors import QueryError
 from ytbuild.yql import (
     DistinctRequest,
@@ -19,7 +20,6 @@ from ytbuild.yql import (
     UnionTablesRequest,
 )
 from ytbuild.yql.builder import query
-from ytbuild.yql.helpers import YqlHelpers
 
 REQUESTS: dict[str, Request] = {
     "join_tables_request": JoinTablesRequest("//l", "//r", "//out", "key"),

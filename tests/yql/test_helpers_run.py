@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def result(tables: TableStore, tmp_path: Path, request: Request) -> Rows:
 
 
 def sorted_rows(rows: Rows) -> Rows:
-    return sorted(rows, key=str)
+    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
 
 
 def join(on: Any, how: str, columns: list[str] | None = None) -> JoinTablesRequest:
@@ -110,7 +111,7 @@ UNORDERED: dict[str, tuple[Request, Rows]] = {
         JoinTablesRequest(
             ORDERS, ORDERS, OUT, {"left": ["id", "price"], "right": ["user", "price"]}, "inner", ["b.id"]
         ),
-        [{"id": 2}],
+        [{"id": 4}],
     ),
     "both whole tables are all columns once": (
         join("id", "inner", ["a.*", "b.*"]),
@@ -206,6 +207,13 @@ def test_tables_of_one_last_component_are_joined(tables: TableStore, tmp_path: P
     tables.write("//a/t", [{"k": 1, "x": 1}])
     tables.write("//b/t", [{"k": 1, "y": 2}])
     assert result(tables, tmp_path, JoinTablesRequest("//a/t", "//b/t", OUT, "k")) == [{"k": 1, "x": 1, "y": 2}]
+
+
+def test_a_join_column_of_one_name_is_there_once_beside_one_of_two_names(tables: TableStore, tmp_path: Path) -> None:
+    tables.write("//tmp/left", [{"k": 1, "x": 2}])
+    tables.write("//tmp/right", [{"k": 1, "y": 2}, {"k": 3, "y": 4}])
+    request = JoinTablesRequest("//tmp/left", "//tmp/right", OUT, (["k", "x"], ["k", "y"]), "full")
+    assert sorted_rows(result(tables, tmp_path, request)) == [{"k": 1, "x": 2, "y": 2}, {"k": 3, "y": 4}]
 
 
 def test_a_name_in_both_tables_that_is_no_join_column_is_an_error(tables: TableStore, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def row_weight(value: Any) -> int | None:
     """Return a `max_row_weight`, such as `64M`, in bytes; None for what is none or above YTsaurus's limit, 128M."""
     text = str(value).strip().upper()
     digits, unit = (text[:-1], _WEIGHT_UNITS[text[-1]]) if text[-1:] in _WEIGHT_UNITS else (text, 1)
-    if isinstance(value, bool) or not (digits.isascii() and digits.isdigit()):
+    if isinstance(value, bool) or not (digits.isascii() and digits.isdigit() and len(digits) < 20):
         return None
     weight = int(digits) * unit
     return weight if 0 < weight <= _MAX_ROW_WEIGHT else None

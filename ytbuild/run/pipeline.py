@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from ytbuild.build import BuildResult, ReportProgress, build
 from ytbuild.clients.base import OperationHandle, OperationResult, OperationSpec
@@ -19,10 +20,11 @@ from ytbuild.config.stage import StageConfig
 from ytbuild.errors import ConfigError, OperationFailed, YtbuildError
 from ytbuild.graph.plan import Plan, Workspace, check_stage_selection
 from ytbuild.run import operations
-from ytbuild.run.discovery import stage_class
 from ytbuild.run.launch import PlanLauncher
-from ytbuild.run.registry import StageRegistry
 from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
+
+if TYPE_CHECKING:
+    from ytbuild.run.registry import StageRegistry
 
 
 @dataclass(frozen=True)
@@ -161,14 +163,19 @@ class _Runner:
     def __init__(
         self, workspace: Workspace, client: DevClient, launcher: PlanLauncher, registry: StageRegistry | None
     ) -> None:
-        config = workspace.config
-        self._directory = config.directory
+        self._workspace = workspace
+        self._client = client
         self._launcher = launcher
         self._registry = registry
+
+    @cached_property
+    def _deps(self) -> StageDependencies:
+        """What stages share; made when the first one needs it, because OmegaConf is slow to import."""
+        config = self._workspace.config
         data = documents.read(config.path, config.shown)
-        self._deps = StageDependencies(
-            yt_client=client,
-            pipeline_config=documents.load_omegaconf(data, config.shown, workspace.overrides),
+        return StageDependencies(
+            yt_client=self._client,
+            pipeline_config=documents.load_omegaconf(data, config.shown, self._workspace.overrides),
             configs_dir=os.path.dirname(config.path),
         )
 
@@ -177,11 +184,13 @@ class _Runner:
         config: Any = documents.load_omegaconf(documents.read(stage.config_path, stage.shown), stage.shown)
         # Nothing is written outside .build and .dev, bytecode included.
         sys.dont_write_bytecode = True
-        if self._directory not in sys.path:
-            sys.path.insert(0, self._directory)
+        if self._workspace.config.directory not in sys.path:
+            sys.path.insert(0, self._workspace.config.directory)
         logger = logging.getLogger(f"ytbuild.stage.{stage.name}")
         context = StageContext(stage.name, config, self._deps, logger, self._launcher)
         try:
+            from ytbuild.run.discovery import stage_class
+
             found = self._registry.stage_class(stage.name) if self._registry else stage_class(stage)
             assert found is not None
             handed_on = found(context).run(debug)

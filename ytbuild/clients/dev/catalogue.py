@@ -42,7 +42,9 @@ class Catalogue:
         except (OSError, ValueError):
             return {}
         tables = found.get("tables") if isinstance(found, dict) else None
-        return {table: entry for table, value in (tables or {}).items() if (entry := _entry(value)) is not None}
+        if not isinstance(tables, dict):
+            return {}
+        return {table: entry for table, value in tables.items() if (entry := _entry(value)) is not None}
 
     def claim(self, table: str, file: str) -> None:
         """Remember that a file belongs to a table, unless it is known to."""

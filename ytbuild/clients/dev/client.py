@@ -18,10 +18,10 @@ from ytbuild.clients.dev.legs import Surroundings
 from ytbuild.clients.dev.operation import DevOperation
 from ytbuild.clients.dev.python import job_python, write_shim
 from ytbuild.clients.dev.tables import TableStore
+from ytbuild.clients.queries import YqlHelpers
 from ytbuild.config.checks import row_weight
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.errors import ConfigError, LockedError, QueryError, TableError, YtbuildError
-from ytbuild.yql.helpers import YqlHelpers
 
 
 class DevClient(YqlHelpers):
@@ -37,7 +37,7 @@ class DevClient(YqlHelpers):
         self._dev_dir = config.dev_dir
         self._tables = TableStore(self._dev_dir)
         self._files = FileStore(self._dev_dir)
-        python = job_python(config.dev_python, config.directory)
+        python = job_python(config.dev_python, config.directory, config.build_dir)
         self._around = Surroundings(config, archive, python, self._tables, self._files, keep_sandboxes, strict)
         self._operations: list[DevOperation] = []
         self._held: IO[str] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,12 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ytbuild.errors import ConfigError
+from ytbuild import cachefile
+from ytbuild.errors import ConfigError, StoreError
 
 SITE_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "job_site")
 
 _ON_THE_IMAGE = ("ytsaurus-client", "omegaconf", "boto3")
 """What the documentation asks of a job image; these and what they need stay visible."""
+
+_CACHE_FILE = "fingerprints.packages"
+_CACHE_SCHEMA = "packages-1"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EXTRA = re.compile(r";.*\bextra\s*==")
@@ -39,13 +44,14 @@ class JobPython:
         )
 
 
-def job_python(configured: str | None, pipeline_dir: str) -> JobPython:
+def job_python(configured: str | None, pipeline_dir: str, build_dir: str) -> JobPython:
     """Return the interpreter of dev jobs: the configured one, or this one.
 
-    Raises `ConfigError` when the configured one does not exist.
+    What is known of the installed packages is remembered in `build_dir`. Raises `ConfigError` when the configured
+    one does not exist.
     """
     if configured is None:
-        return JobPython(sys.executable, _only_for_ytbuild())
+        return JobPython(sys.executable, _known_only_for_ytbuild(build_dir))
     import shutil
 
     path = os.path.expanduser(configured)
@@ -56,7 +62,7 @@ def job_python(configured: str | None, pipeline_dir: str) -> JobPython:
             "give the path of a Python, or a name that is on PATH",
         )
     same = os.path.abspath(found) == os.path.abspath(sys.executable)
-    return JobPython(os.path.abspath(found), _only_for_ytbuild() if same else ())
+    return JobPython(os.path.abspath(found), _known_only_for_ytbuild(build_dir) if same else ())
 
 
 def write_shim(folder: str, executable: str) -> None:
@@ -72,6 +78,23 @@ def write_shim(folder: str, executable: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     os.chmod(path, 0o755)
+
+
+def _known_only_for_ytbuild(build_dir: str) -> tuple[str, ...]:
+    """Return what `_only_for_ytbuild` does, remembered as long as nothing is installed or removed.
+
+    Reading the metadata of all packages takes longer than a small job.
+    """
+    folders = [(path, os.stat(path).st_mtime_ns) for path in sys.path if os.path.isdir(path)]
+    state = repr((sys.prefix, folders)).encode("utf-8", "surrogateescape")
+    path = os.path.join(build_dir, _CACHE_FILE)
+    known = cachefile.load(path, _CACHE_SCHEMA)
+    if isinstance(known, tuple) and len(known) == 2 and known[0] == state:
+        return tuple(known[1])
+    found = _only_for_ytbuild()
+    with contextlib.suppress(StoreError):
+        cachefile.save(path, _CACHE_SCHEMA, (state, found))
+    return found
 
 
 def _only_for_ytbuild() -> tuple[str, ...]:

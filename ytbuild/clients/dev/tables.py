@@ -221,7 +221,7 @@ def _unwritable(row: Any, number: int, table: str) -> TableError:
 def _decode(line: bytes, number: int, table: str) -> Row:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TableError(f"{table}: line {number + 1} is not JSON: {error}", "correct the file by hand") from None
     if not isinstance(row, dict):
         raise TableError(f"{table}: line {number + 1} is not a JSON object", "correct the file by hand")

@@ -131,7 +131,8 @@ def _list(always_distinct: bool) -> Build:
         item = types.STRING if value.type == types.NULL else value.type
         ready = converted(value, item)
         kind = Type("List", (item,))
-        sql = f"COALESCE(list({distinct}{ready.sql}) FILTER (WHERE {ready.sql} IS NOT NULL), []::{types.sql_type(kind)})"
+        filled = f"list({distinct}{ready.sql}) FILTER (WHERE {ready.sql} IS NOT NULL)"
+        sql = f"COALESCE({filled}, []::{types.sql_type(kind)})"
         if len(values) > 1:
             limit = values[1].constant
             if type(limit) is not int or limit < 0:

@@ -1,4 +1,4 @@
-"""CAST. A value that does not fit becomes NULL. Source: YQL docs, "Primitive data types", "Simple data types casting"."""
+"""CAST: a value that does not fit becomes NULL. Source: YQL docs, "Primitive data types", "Explicit casting"."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _decimal_from_text(sql: str, wanted: Type) -> str:
     scale = wanted.arguments[1]
     fits = rf"[+-]?[0-9]+([.][0-9]{{0,{scale}}}0*)?"
     longer = r"[+-]?[0-9]+[.][0-9]+"
-    problem = text_sql(f"a text has more than {scale} digits after the point, too many for {wanted} in dev")
+    problem = text_sql(f"YQL: a text has more than {scale} digits after the point, too many for {wanted} in dev")
     return (
         f"CASE WHEN regexp_full_match({sql}, {text_sql(fits)}) THEN TRY_CAST({sql} AS {types.sql_type(wanted)}) "
         f"WHEN regexp_full_match({sql}, {text_sql(longer)}) THEN error({problem}) END"

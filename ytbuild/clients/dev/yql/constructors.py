@@ -128,7 +128,7 @@ def constructed(constructor: Constructor, call: Call) -> Typed:
     first, *others = call.arguments or (None,)
     numbers = [other.value for other in others if isinstance(other, Literal) and type(other.value) is int]
     if not isinstance(first, Literal) or not isinstance(first.value, str) or len(numbers) != len(others):
-        raise call.place.error(f"{call.name} wants literals", f"to convert a value, write CAST(… AS {constructor.name})")
+        raise call.place.error(f"{call.name} wants literals", f"a value takes CAST(… AS {constructor.name})")
     if len(numbers) != constructor.numbers:
         raise call.place.error(f"{call.name} takes {constructor.numbers + 1} arguments, not {len(call.arguments)}")
     return constructor.build(first.value, numbers, call.place)

@@ -41,7 +41,9 @@ class Context:
     def count(self, place: Place) -> None:
         """Count one node; raises `QueryError` for a query that grew too large by its names."""
         if next(self._nodes) > _MOST_NODES:
-            raise place.error("the query is too large once its $names are replaced", "write results to a table in between")
+            raise place.error(
+                "the query is too large once its $names are replaced", "write results to a table in between"
+            )
 
     def definition(self, name: str, place: Place) -> Definition:
         """Return what a name stands for; raises `QueryError` for an unknown one."""

@@ -14,10 +14,29 @@ from ytbuild.clients.dev.yql.functions import SCALARS, Function, key_of
 from ytbuild.clients.dev.yql.matching import matched
 from ytbuild.clients.dev.yql.scopes import Column, Scope, item_type
 from ytbuild.clients.dev.yql.syntax import (
-    Between, Binary, Call, Case, Cast, Chain, ColumnName, Expression, In, IsDistinct, IsNull, ListItems, Literal, Match,
-    NamedValue, Place, Query, ScalarQuery, Select, Unary, Union,
+    Between,
+    Binary,
+    Call,
+    Case,
+    Cast,
+    Chain,
+    ColumnName,
+    Expression,
+    In,
+    IsDistinct,
+    IsNull,
+    ListItems,
+    Literal,
+    Match,
+    NamedValue,
+    Place,
+    Query,
+    ScalarQuery,
+    Select,
+    Unary,
+    Union,
 )  # fmt: skip
-from ytbuild.clients.dev.yql.typed import NOTHING, Typed, literal, need, together
+from ytbuild.clients.dev.yql.typed import Typed, literal, need, together
 from ytbuild.clients.dev.yql.types import Type
 from ytbuild.errors import closest
 
@@ -137,7 +156,9 @@ class Expressions:
             sql, value_sql = self._in_list(node.place, value, [inside.bind(item) for item in among])
         else:
             columns, query_sql = self._bind_query(among, context)
-            item = Typed(columns[0].value.sql if columns else "", item_type(node.place, columns, "the query after IN"))
+            item = Typed(
+                columns[0].value.sql if columns else "", item_type(node.place, columns, "the query after IN")
+            )
             operators.check_comparable(value.type, item.type, node.place)
             one, other = operators.alike(value, item)
             sql, value_sql = f"{one.sql} IN (SELECT {other.sql} FROM ({query_sql}))", one.sql

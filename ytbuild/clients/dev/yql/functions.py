@@ -1,4 +1,4 @@
-"""The functions of one row. Sources: YQL docs, "Basic built-in functions", "String", "Unicode", "Math", "DateTime"."""
+"""The functions of one row. Sources: YQL docs, "Basic built-in functions" and the pages of the UDFs named here."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Function:
 
 
 _MANY = 1000
+# Longer than any text; DuckDB takes no more.
+_LONGEST = 2**31 - 1
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _BLANK = r"[ \t\n\r\v\f]"
 
@@ -113,11 +115,11 @@ def bytes_of(sql: str, start: str, length: str) -> str:
 
 def _substring(values: list[Typed], place: Place) -> Typed:
     text = _argument(values[0], "String", place)
-    start, length = "0::BIGINT", f"{2**32}::BIGINT"
+    start, length = "0::BIGINT", f"{_LONGEST}::BIGINT"
     if values[1].type != types.NULL:
         start = f"COALESCE({_not_negative(values[1], place)}, 0)"
     if len(values) > 2 and values[2].type != types.NULL:
-        length = f"COALESCE({_not_negative(values[2], place)}, {2**32})"
+        length = f"COALESCE({_not_negative(values[2], place)}, {_LONGEST})"
     return Typed(bytes_of(text.sql, start, length), text.type)
 
 
@@ -198,13 +200,14 @@ def _strings() -> Sequence[Function]:
     upper = _LETTERS.upper()
     find = "CASE WHEN contains({0}, {1}) THEN CAST(strlen(substr({0}, 1, instr({0}, {1}) - 1)) AS UBIGINT) END"
     before_last = "regexp_extract({0}, '(?s)^(.*)' || regexp_escape({1}), 1)"
+    rfind = f"CASE WHEN contains({{0}}, {{1}}) THEN CAST(strlen({before_last}) AS UBIGINT) END"
     strip = text_sql(rf"^{_BLANK}+|{_BLANK}+$")
     return (
         _plain("LENGTH", "String", "CAST(strlen({0}) AS UBIGINT)", types.UINT32),
         _plain("LEN", "String", "CAST(strlen({0}) AS UBIGINT)", types.UINT32),
         Function("SUBSTRING", "(String, Uint32?, Uint32?) -> String", 2, 3, _substring),
         _plain("FIND", "String String", find, types.UINT32),
-        _plain("RFIND", "String String", f"CASE WHEN contains({{0}}, {{1}}) THEN CAST(strlen({before_last}) AS UBIGINT) END", types.UINT32),
+        _plain("RFIND", "String String", rfind, types.UINT32),
         _plain("StartsWith", "String String", "starts_with({0}, {1})", types.BOOL),
         _plain("EndsWith", "String String", "suffix({0}, {1})", types.BOOL),
         _plain("String::AsciiToLower", "String", f"translate({{0}}, '{upper}', '{_LETTERS}')", types.STRING),
@@ -267,8 +270,8 @@ def _dates() -> Sequence[Function]:
         Function("DateTime::MakeDate", "(Date) -> Date", 1, 1, _make(types.DATE)),
         Function("DateTime::MakeDatetime", "(Date) -> Datetime", 1, 1, _make(types.DATETIME)),
         Function("DateTime::MakeTimestamp", "(Date) -> Timestamp", 1, 1, _make(types.TIMESTAMP)),
-        *(_plain(f"DateTime::IntervalFrom{name}", "Int64", f"({{0}} * {unit})", types.INTERVAL) for name, unit in units),
-        *(_plain(f"DateTime::To{name}", "Interval", f"({{0}} // {unit})", types.INT64) for name, unit in units if name != "Seconds"),
+        *(_plain(f"DateTime::IntervalFrom{name}", "Int64", f"({{0}} * {of})", types.INTERVAL) for name, of in units),
+        *(_plain(f"DateTime::To{name}", "Interval", f"({{0}} // {unit})", types.INT64) for name, unit in units[:-1]),
     )  # fmt: skip
 
 

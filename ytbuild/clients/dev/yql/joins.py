@@ -1,4 +1,4 @@
-"""FROM and its joins: which columns there are, and the SQL. Source: YQL docs, "JOIN"; the rules of YQL's `TJoinBase`."""
+"""FROM and its joins: the columns and the SQL. Sources: YQL docs, "JOIN"; YQL's own code, `TJoinBase`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,38 @@ from typing import Any
 from ytbuild.clients.dev.yql import operators
 from ytbuild.clients.dev.yql.context import Context
 from ytbuild.clients.dev.yql.expressions import BindQuery, Expressions
+from ytbuild.clients.dev.yql.paths import table_path
 from ytbuild.clients.dev.yql.scopes import Column, QuerySource, RowScope, Source, TableSource
 from ytbuild.clients.dev.yql.syntax import (
-    Binary, Chain, ColumnName, Expression, Item, Join, Literal, NamedSource, Place, QuerySource as WrittenQuery, Select,
-    Single, Star, TableSource as WrittenTable, Union,
+    Binary,
+    Chain,
+    ColumnName,
+    Expression,
+    Item,
+    Join,
+    Literal,
+    NamedSource,
+    Place,
+    Select,
+    Single,
+    Star,
+    Union,
 )  # fmt: skip
+from ytbuild.clients.dev.yql.syntax import (
+    QuerySource as WrittenQuery,
+)
+from ytbuild.clients.dev.yql.syntax import (
+    TableSource as WrittenTable,
+)
 from ytbuild.clients.dev.yql.typed import Typed, together
 
 _SQL = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "FULL JOIN", "CROSS": "CROSS JOIN"}
-_ONE_SIDED = {"LEFT SEMI": "SEMI JOIN", "RIGHT SEMI": "SEMI JOIN", "LEFT ONLY": "ANTI JOIN", "RIGHT ONLY": "ANTI JOIN"}
+_ONE_SIDED = {
+    "LEFT SEMI": "SEMI JOIN",
+    "RIGHT SEMI": "SEMI JOIN",
+    "LEFT ONLY": "ANTI JOIN",
+    "RIGHT ONLY": "ANTI JOIN",
+}
 
 
 @dataclass
@@ -119,7 +142,8 @@ def _bind_single(source: Single, context: Context, bind_query: BindQuery, joined
         definition = context.definition(source.name, source.place)
         value = definition.value
         if isinstance(value, Literal) and isinstance(value.value, str):
-            return TableSource(context.table(value.value, source.place), source.alias or value.value, context)
+            path = table_path(value.value, source.place)
+            return TableSource(context.table(path, source.place), source.alias or path, context)
         if not isinstance(value, Select | Union):
             raise source.place.error(f"${source.name} is neither a query nor a table's path")
         columns, sql = bind_query(value, context.inside(definition))
@@ -180,7 +204,9 @@ def _check_sides(place: Place, one: Expression, other: Expression, right: Source
             )
         sides.append(tables.pop())
     if sides[0] == sides[1] or right.label not in sides:
-        raise place.error(f"one side of an equality in ON must be of {right.label}, and the other of a table before it")
+        raise place.error(
+            f"one side of an equality in ON must be of {right.label}, and the other of a table before it"
+        )
 
 
 def _note_same_key(one: Expression, other: Expression, found: From) -> None:

@@ -12,7 +12,9 @@ from ytbuild.errors import QueryError
 
 _SPACE = re.compile(r"[ \t\r\n\f\v]+|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAMED = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|`((?:[^`\\]|\\.)+)`)", re.DOTALL)
-_NUMBER = re.compile(r"0[xX][0-9a-zA-Z]+|[0-9]+\.(?![A-Za-z_.])[0-9]*(?:[eE][+-]?[0-9]+)?\w*|[0-9]+[eE][+-]?[0-9]+\w*|[0-9]\w*")
+_NUMBER = re.compile(
+    r"0[xX][0-9a-zA-Z]+|[0-9]+\.(?![A-Za-z_.])[0-9]*(?:[eE][+-]?[0-9]+)?\w*|[0-9]+[eE][+-]?[0-9]+\w*|[0-9]\w*"
+)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BACKTICKS = re.compile(r"`((?:[^`\\]|\\.)*)`", re.DOTALL)
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'([A-Za-z]*)|\"((?:[^\"\\]|\\.)*)\"([A-Za-z]*)", re.DOTALL)
@@ -35,7 +37,13 @@ class Token:
     @property
     def shown(self) -> str:
         """How messages name the token."""
-        return "the end of the query" if self.kind == "end" else self.text if len(self.text) < 60 else self.text[:57] + "…"
+        return (
+            "the end of the query"
+            if self.kind == "end"
+            else self.text
+            if len(self.text) < 60
+            else self.text[:57] + "…"
+        )
 
 
 def tokens(query: str) -> list[Token]:

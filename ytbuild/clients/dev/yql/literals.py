@@ -19,7 +19,7 @@ _CODED = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-
 
 
 def number(written: str, place: Place) -> Literal:
-    """Return the literal of a number as written; raises `QueryError` for one that is none or does not fit its type."""
+    """Return the literal of a number as written; raises `QueryError` for one that does not fit its type."""
     if match := _INTEGER.match(written):
         value = int(match[1], 0) if match[1][1:2].isalpha() else int(match[1])
         return _integer(value, match[2].lower(), written, place)

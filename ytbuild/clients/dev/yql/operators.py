@@ -1,4 +1,4 @@
-"""Operators on typed values. Where DuckDB's operator means something else than YQL's, the SQL says what YQL's means."""
+"""Operators on typed values. Where DuckDB's operator means something else, the SQL says what YQL's means."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _integers(sign: str, left: Typed, right: Typed, wanted: Type) -> Typed:
 
 
 def _in_one_type(left: Typed, right: Typed, kinds: list[Type]) -> tuple[Typed, Typed]:
-    """Return two integers in one DuckDB type, one of `kinds` if they are of it, else the one that holds all of both."""
+    """Return two integers in one DuckDB type: one of `kinds` if they are of it, else one that holds all of both."""
     for kind in kinds:
         one, other = _as_literal(left, kind), _as_literal(right, kind)
         if types.sql_type(one.type) == types.sql_type(other.type) == types.sql_type(kind):
@@ -89,9 +89,7 @@ def _dates(sign: str, left: Typed, right: Typed, place: Place) -> Typed:
         unit = types.DATES[left.type.name]
         moved = f"({_micros(left)} {sign} {right.sql}) // {unit}"
         end = types.DATE_ENDS[left.type.name]
-        return Typed(
-            f"CAST(CASE WHEN {moved} >= 0 AND {moved} < {end} THEN {moved} END AS UBIGINT)", left.type
-        )
+        return Typed(f"CAST(CASE WHEN {moved} >= 0 AND {moved} < {end} THEN {moved} END AS UBIGINT)", left.type)
     raise place.error(f"{sign} between {left.type} and {right.type}", "dev knows date - date and date ± Interval")
 
 
@@ -116,7 +114,7 @@ def compared(sign: str, left: Typed, right: Typed, place: Place) -> Typed:
 
 
 def alike(left: Typed, right: Typed) -> tuple[Typed, Typed]:
-    """Return two values that `check_comparable` let pass in such types that `=` of DuckDB compares them as YQL does."""
+    """Return two comparable values in such types that DuckDB compares them as YQL does."""
     if types.NULL in (left.type, right.type):
         wanted = left.type if right.type == types.NULL else right.type
         return converted(left, wanted), converted(right, wanted)
@@ -124,11 +122,11 @@ def alike(left: Typed, right: Typed) -> tuple[Typed, Typed]:
         return _in_one_type(left, right, [types.INT64, types.UINT64])
     if {left.type.name, right.type.name} & {"Decimal"}:
         return left, right
-    wanted = types.common_type(left.type, right.type)
-    assert wanted is not None
-    if types.is_floating(wanted):
-        wanted = types.DOUBLE
-    return converted(left, wanted), converted(right, wanted)
+    common = types.common_type(left.type, right.type)
+    assert common is not None
+    if types.is_floating(common):
+        common = types.DOUBLE
+    return converted(left, common), converted(right, common)
 
 
 def check_comparable(left: Type, right: Type, place: Place) -> None:
@@ -143,25 +141,36 @@ def check_comparable(left: Type, right: Type, place: Place) -> None:
     if decimals and all(kind.name == "Decimal" or types.is_integer(kind) for kind in (left, right)):
         return
     if types.common_type(left, right) is None:
-        raise place.error(f"comparison of {left} with {right}", "CAST one of them: YQL compares values of like types only")
+        raise place.error(
+            f"comparison of {left} with {right}", "CAST one of them: YQL compares values of like types only"
+        )
 
 
 def bits(sign: str, left: Typed, right: Typed, place: Place) -> Typed:
     """Return the bit operations & | ^, and shifts; raises `QueryError` for other types than unsigned integers."""
-    for value in (left, right):
-        if value.type != types.NULL and value.type.name not in types.UNSIGNED:
-            raise place.error(f"{sign} of {value.type}", "bit operations want unsigned integers: 1u, CAST(x AS Uint64)")
-    if types.NULL in (left.type, right.type):
+    one, other = (_unsigned(value, sign, place) for value in (left, right))
+    if types.NULL in (one.type, other.type):
         return NOTHING
+    wanted = one.type if other.constant is not None else types.number_type(one.type, other.type)
     if sign in _BITS:
-        return Typed(f"({_BITS[sign].format(left.sql, right.sql)})", types.number_type(left.type, right.type))
-    width = types.UNSIGNED[left.type.name]
+        return Typed(
+            f"({_BITS[sign].format(one.sql, other.sql)})", other.type if one.constant is not None else wanted
+        )
+    width = types.UNSIGNED[one.type.name]
     # In DuckDB a shift that loses bits fails; in YQL they are lost.
     if sign == "<<":
-        kept = f"(CAST({left.sql} AS UHUGEINT) << CAST(least({right.sql}, 64) AS INTEGER)) & {2**width - 1}::UHUGEINT"
+        kept = f"(CAST({one.sql} AS UHUGEINT) << CAST(least({other.sql}, 64) AS INTEGER)) & {2**width - 1}::UHUGEINT"
     else:
-        kept = f"{left.sql} >> CAST(least({right.sql}, 63) AS INTEGER)"
-    return Typed(f"CASE WHEN {right.sql} >= {width} THEN 0::UBIGINT ELSE CAST({kept} AS UBIGINT) END", left.type)
+        kept = f"{one.sql} >> CAST(least({other.sql}, 63) AS INTEGER)"
+    return Typed(f"CASE WHEN {other.sql} >= {width} THEN 0::UBIGINT ELSE CAST({kept} AS UBIGINT) END", one.type)
+
+
+def _unsigned(value: Typed, sign: str, place: Place) -> Typed:
+    if value.type == types.NULL or value.type.name in types.UNSIGNED:
+        return value
+    if types.is_integer(value.type) and isinstance(value.constant, int) and value.constant >= 0:
+        return converted(value, types.UINT64 if value.constant >= 2**32 else types.UINT32)
+    raise place.error(f"{sign} of {value.type}", "bit operations want unsigned integers: CAST(x AS Uint64)")
 
 
 def negated(value: Typed, place: Place) -> Typed:
@@ -185,7 +194,10 @@ def inverted(value: Typed, place: Place) -> Typed:
 
 def logic(operator: str, values: list[Typed], places: list[Place]) -> Typed:
     """Return `AND`, `OR` or `XOR` between Bools; raises `QueryError` for anything else."""
-    checked = [need(value, types.BOOL, place, f"an operand of {operator}") for value, place in zip(values, places, strict=True)]
+    checked = [
+        need(value, types.BOOL, place, f"an operand of {operator}")
+        for value, place in zip(values, places, strict=True)
+    ]
     if operator == "XOR":
         sql = checked[0].sql
         for value in checked[1:]:

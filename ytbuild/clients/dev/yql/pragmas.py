@@ -1,4 +1,4 @@
-"""The pragmas that a query may hold. Sources: YQL docs, "PRAGMA"; YTsaurus docs, "YQL", "PRAGMA", section YTsaurus."""
+"""The pragmas that a query may hold. Sources: YQL docs, "PRAGMA"; YTsaurus docs, "YQL", "PRAGMA"."""
 
 from __future__ import annotations
 

@@ -64,9 +64,12 @@ def _kinds(names: list[str], rows_sql: str, run: Run) -> list[Type]:
     paths = ", ".join(map(pointer, names))
     (found,) = run(f"SELECT {flags} FROM (SELECT json_type(json, [{paths}]) AS kinds FROM {rows_sql})")
     seen = [
-        {kind for index, kind in enumerate((*_KINDS, "OTHER")) if int(str(flag)) >> index & 1} - {"NULL"} for flag in found
+        {kind for index, kind in enumerate((*_KINDS, "OTHER")) if int(str(flag)) >> index & 1} - {"NULL"}
+        for flag in found
     ]
-    large = _larger_than_int64([name for name, kinds in zip(names, seen, strict=True) if "UBIGINT" in kinds], rows_sql, run)
+    large = _larger_than_int64(
+        [name for name, kinds in zip(names, seen, strict=True) if "UBIGINT" in kinds], rows_sql, run
+    )
     return [_kind(kinds, name in large) for name, kinds in zip(names, seen, strict=True)]
 
 
@@ -76,7 +79,9 @@ def _larger_than_int64(names: list[str], rows_sql: str, run: Run) -> set[str]:
     largest = ", ".join(f"max(TRY_CAST(texts[{at}] AS UBIGINT))" for at in range(1, len(names) + 1))
     paths = ", ".join(map(pointer, names))
     (found,) = run(f"SELECT {largest} FROM (SELECT json_extract_string(json, [{paths}]) AS texts FROM {rows_sql})")
-    return {name for name, value in zip(names, found, strict=True) if value is not None and int(str(value)) > _INT64_MAX}
+    return {
+        name for name, value in zip(names, found, strict=True) if value is not None and int(str(value)) > _INT64_MAX
+    }
 
 
 def _kind(seen: set[str], large: bool) -> Type:

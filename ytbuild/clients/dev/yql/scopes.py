@@ -153,9 +153,7 @@ class RowScope:
             raise self._unknown(node, [name for source in self.sources for name in source.names()])
         if len(found) > 1:
             labels = " and ".join(source.label or "" for source, _ in found)
-            raise node.place.error(
-                f"the column {node.name} is in {labels}", f"write {found[0][0].label}.{node.name}"
-            )
+            raise node.place.error(f"the column {node.name} is in {labels}", f"write {found[0][0].label}.{node.name}")
         return found[0][1]
 
     def _of(self, node: ColumnName, table: str) -> Typed:
@@ -214,16 +212,14 @@ class GroupScope:
             return value
         raise node.place.error(
             f"the column {node.name} is neither a key of GROUP BY nor inside an aggregate function",
-            "add it to GROUP BY, or write SOME(…) for any one of its values; an expression in GROUP BY needs a name: AS",
+            "add it to GROUP BY, or write SOME(…); an expression in GROUP BY needs a name: AS",
         )
 
     def aggregate(self, call: Call, value: Typed) -> Typed:
         if value == NOTHING:
             return value
-        for name, sql in self.aggregates:
-            if sql == value.sql:
-                break
-        else:
+        name = next((name for name, sql in self.aggregates if sql == value.sql), "")
+        if not name:
             name = self._context.new_name()
             self.aggregates.append((name, value.sql))
         return Typed(name, value.type, finite=value.finite)

@@ -15,7 +15,18 @@ from ytbuild.clients.dev.yql.functions import key_of
 from ytbuild.clients.dev.yql.joins import From, bind_from
 from ytbuild.clients.dev.yql.scopes import Column, GroupScope, Key, NoScope, OrderScope, RowScope, Scope
 from ytbuild.clients.dev.yql.syntax import (
-    Call, ColumnName, Expression, Item, NamedValue, Order, Place, Query, Select, Star, Union, Values,
+    Call,
+    ColumnName,
+    Expression,
+    Item,
+    NamedValue,
+    Order,
+    Place,
+    Query,
+    Select,
+    Star,
+    Union,
+    Values,
 )  # fmt: skip
 from ytbuild.clients.dev.yql.typed import NOTHING, Typed, converted, together
 
@@ -99,7 +110,9 @@ def _together(name: str, parts: list[Bound], place: Place) -> list[Typed]:
 def _check_distinct(columns: list[Column], place: Place) -> None:
     for column in columns:
         if column.value.type.name in ("Yson", "List"):
-            raise place.error(f"the column {column.name} is {column.value.type}, which cannot be compared for DISTINCT")
+            raise place.error(
+                f"the column {column.name} is {column.value.type}, which cannot be compared for DISTINCT"
+            )
 
 
 class _Selecting:
@@ -184,7 +197,8 @@ class _Selecting:
                     found.append(column)
                 elif not self._is_same_key(column, item, seen):
                     raise item.place.error(
-                        f"two columns of the result are named {column.name}", "list the columns, and rename one with AS"
+                        f"two columns of the result are named {column.name}",
+                        "list the columns, and rename one with AS",
                     )
                 seen[column.name] = item if isinstance(item, Star) else None
         if self._select.distinct:
@@ -214,9 +228,7 @@ class _Selecting:
             return f"column{position}"
         return f"{value.table}.{value.name}" if value.table and self._select.joins else value.name
 
-    def _order(
-        self, scope: Scope, results: list[Column], columns: tuple[Column, ...]
-    ) -> tuple[str, list[str]]:
+    def _order(self, scope: Scope, results: list[Column], columns: tuple[Column, ...]) -> tuple[str, list[str]]:
         """Return ORDER BY, and the items that it needs in the select list below it."""
         distinct = self._select.distinct
         shown = {column.name: column.value for column in (columns if distinct else results)}

@@ -1,4 +1,4 @@
-"""The only place that talks to DuckDB: closed to all files but those of the query, its failures told as `QueryError`."""
+"""The only place that talks to DuckDB: closed to all files but the query's, its failures told as `QueryError`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ytbuild.clients.dev.yql.casts import MACROS
+from ytbuild.clients.dev.yql.output import NOT_FINITE
 from ytbuild.clients.dev.yql.typed import text_sql
 from ytbuild.errors import QueryError
 
@@ -17,7 +18,7 @@ _LARGEST_OBJECT = 1 << 28
 _GLOB = re.compile(r"[*?\[\]{}]")
 _FAILURES = (
     # What DuckDB says, what we say, and what to do.
-    (r"Overflow in (\w+)|out of range for the destination type|Out of Range Error", "a number left its type's 64 bits",
+    (r"Overflow in|out of range for the destination type|Out of Range Error", "a number left its type's 64 bits",
      "the cluster would wrap around; CAST to Double, or check the values"),
     (r"convert blob to UTF8", "a function cut a text within a character",
      "texts in dev are UTF-8; use Unicode functions for texts that are not ASCII"),
@@ -28,7 +29,7 @@ _FAILURES = (
     (r"No space left|Could not write", "there is no space left for the query's temporary files", "free some space"),
     (r"max(imum)? expression depth|expression depth limit", "the query is nested too deeply",
      "give parts of it a name, or write results to a table in between"),
-    (r"Casting value .* to type DECIMAL|Could not cast value .* to DECIMAL|DECIMAL", "a Decimal does not fit its type",
+    (r"to type DECIMAL|to DECIMAL|DECIMAL\(", "a Decimal does not fit its type",
      "use a larger precision"),
 )  # fmt: skip
 
@@ -44,14 +45,14 @@ class Session:
         import duckdb
 
         self._failure = duckdb.Error
-        self._object = min(max(longest_line + 16, _SMALLEST_OBJECT), _LARGEST_OBJECT)
+        largest = _object_size(longest_line)
         self._connection = duckdb.connect(":memory:")
         allowed = ", ".join(text_sql(path) for path in (*readable, *writable))
-        threads = max(1, min(os.cpu_count() or 1, _MEMORY // (16 * self._object)))
+        threads = max(1, min(os.cpu_count() or 1, _MEMORY // (16 * largest)))
         for macro in MACROS:
             self._connection.execute(macro)
         for setting in (
-            f"SET memory_limit = '{(_MEMORY + 16 * self._object * (self._object > 1 << 24)) >> 20}MiB'",
+            f"SET memory_limit = '{(_MEMORY + 16 * largest * (largest > 1 << 24)) >> 20}MiB'",
             f"SET threads = {threads}",
             f"SET temp_directory = {text_sql(os.path.join(folder, 'spill'))}",
             "SET autoinstall_known_extensions = false",
@@ -69,11 +70,6 @@ class Session:
     def __exit__(self, *details: Any) -> None:
         self._connection.close()
 
-    def rows_of(self, files: list[str]) -> str:
-        """Return the SQL of the lines of files as JSON, in a column named `json`."""
-        listed = ", ".join(map(text_sql, files))
-        return f"read_ndjson_objects([{listed}], maximum_object_size = {self._object})"
-
     def run(self, sql: str) -> list[tuple[object, ...]]:
         """Run a statement and return its rows; raises `QueryError` when it fails."""
         try:
@@ -85,14 +81,27 @@ class Session:
     def write_lines(self, sql: str, path: str) -> None:
         """Write a query's only column, which must be JSON text, to a file, one row a line, in the query's order."""
         # JSON text holds no control characters, so that nothing in it needs quoting.
-        self.run(f"COPY ({sql}) TO {text_sql(path)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')")
+        self.run(
+            f"COPY ({sql}) TO {text_sql(path)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
+        )
+
+
+def rows_of(files: list[str], longest_line: int) -> str:
+    """Return the SQL of the lines of files as JSON, in a column named `json`."""
+    listed = ", ".join(map(text_sql, files))
+    return f"read_ndjson_objects([{listed}], maximum_object_size = {_object_size(longest_line)})"
+
+
+def _object_size(longest_line: int) -> int:
+    # DuckDB allocates twice as much for each thread.
+    return min(max(longest_line + 16, _SMALLEST_OBJECT), _LARGEST_OBJECT)
 
 
 def failure(text: str) -> QueryError:
     """Return the error for what DuckDB said."""
-    own = re.search(r"YQL: (.*)", text)
-    if own:
-        return QueryError(f"YQL: {own[1]}")
+    if own := re.search(r"YQL: (.*)", text):
+        hint = "test with Math::IsFinite, or divide by NULL instead of 0" if NOT_FINITE in own[1] else ""
+        return QueryError(f"YQL: {own[1]}", hint)
     for pattern, message, hint in _FAILURES:
         if re.search(pattern, text, re.IGNORECASE):
             return QueryError(f"YQL: {message}", hint)

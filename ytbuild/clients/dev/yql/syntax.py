@@ -175,8 +175,8 @@ class ScalarQuery(Node):
 
 
 Expression = (
-    Literal | ColumnName | NamedValue | Unary | Binary | Chain | IsNull | IsDistinct | Between | In | Match | Case | Cast
-    | Call | ListItems | ScalarQuery
+    Literal | ColumnName | NamedValue | Unary | Binary | Chain | IsNull | IsDistinct | Between | In | Match | Case
+    | Cast | Call | ListItems | ScalarQuery
 )  # fmt: skip
 
 # Queries.

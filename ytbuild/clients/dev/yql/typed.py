@@ -29,7 +29,8 @@ NOTHING = Typed("NULL", types.NULL)
 def text_sql(value: str) -> str:
     """Return a text as SQL; nothing in it can end the literal."""
     # A NUL byte would end the statement.
-    return "||chr(0)||".join("'" + part.replace("'", "''") + "'" for part in value.split("\0"))
+    parts = ["'" + part.replace("'", "''") + "'" for part in value.split("\0")]
+    return parts[0] if len(parts) == 1 else f"({'||chr(0)||'.join(parts)})"
 
 
 def integer_sql(value: int, kind: Type) -> str:

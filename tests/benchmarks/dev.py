@@ -1,0 +1,152 @@
+"""The figures of `ytbuild run` in dev: maps, a sort, and what a small run costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from tests.benchmarks.measure import Command, environment, medians, peak_memory, quiet, report, run
+
+_MIB = 1 << 20
+
+_COPY = "import sys\nfor line in sys.stdin:\n    sys.stdout.write(line)\n"
+_WORK = """\
+import hashlib, sys
+for line in sys.stdin:
+    digest = line.encode()
+    for _ in range(40):
+        digest = hashlib.sha256(digest).digest()
+    sys.stdout.write(line)
+"""
+
+
+def _pipeline(root: Path, operation: str, mapper: str = _COPY) -> Path:
+    """Write a pipeline of one stage with one operation; return its folder."""
+    (root / "configs").mkdir(parents=True)
+    (root / "configs/config.yaml").write_text("stages:\n  enabled_stages: [only]\n")
+    (root / "stages/only/src").mkdir(parents=True)
+    (root / "stages/only/config.yaml").write_text(f"client:\n  operations:\n    {operation}\n")
+    (root / "stages/only/src/mapper.py").write_text(mapper)
+    (root / ".dev").mkdir()
+    return root
+
+
+def _rows(path: Path, count: int) -> None:
+    """Write rows of about 200 bytes: numbers, texts, a fraction."""
+    generator = random.Random(1)
+    with open(path, "w", encoding="utf-8") as file:
+        for number in range(count):
+            row = {
+                "id": number,
+                "user": f"user-{generator.randrange(10**6)}",
+                "score": generator.random(),
+                "text": "x" * generator.randrange(60, 160),
+                "good": number % 2 == 0,
+            }
+            file.write(json.dumps(row, separators=(",", ":")) + "\n")
+
+
+def _operation_seconds(ytbuild: str, pipeline: Path) -> float:
+    """Run a pipeline and return the seconds that its one operation says it took."""
+    command = [ytbuild, "run", "--no-progress"]
+    done = subprocess.run(command, cwd=pipeline, env=environment(), check=True, capture_output=True, text=True)
+    found = re.search(r"rows? in, .* out, ([\d.]+)s", done.stderr)
+    assert found is not None, done.stderr
+    return float(found.group(1))
+
+
+def _python(ytbuild: str) -> str:
+    return os.path.join(os.path.dirname(ytbuild), "python")
+
+
+def copying(ytbuild: str, root: Path, runs: int) -> bool:
+    """A map that copies lines against the bare mapper."""
+    pipeline = _pipeline(root / "copying", "map: {input_table: //b/rows, output_table: //b/out}")
+    table = pipeline / ".dev/rows.jsonl"
+    _rows(table, 1_000_000)
+    shell = f"{_python(ytbuild)} stages/only/src/mapper.py < .dev/rows.jsonl > {root}/copied"
+    peer = Command(["bash", "-c", shell], pipeline)
+    _operation_seconds(ytbuild, pipeline), run(peer)
+    quiet()
+    pairs = [(_operation_seconds(ytbuild, pipeline), run(peer)) for _ in range(runs)]
+    ours, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
+    good = report("map of 1,000,000 rows / python3 mapper.py < in > out", ours, theirs, 1.3)
+    shutil.rmtree(pipeline)
+    return good
+
+
+def two_jobs(ytbuild: str, root: Path, runs: int) -> bool:
+    """A map with a mapper that computes: two jobs against one."""
+    times: list[list[float]] = []
+    pipelines: list[Path] = []
+    for jobs in (1, 2):
+        block = f"map: {{input_table: //b/rows, output_table: //b/out, resources: {{job_count: {jobs}}}}}"
+        pipelines.append(_pipeline(root / f"jobs-{jobs}", block, _WORK))
+        _rows(pipelines[-1] / ".dev/rows.jsonl", 150_000)
+    quiet()
+    for _ in range(runs):
+        times.append([_operation_seconds(ytbuild, pipeline) for pipeline in pipelines])
+    one, two = (statistics.median(column) for column in zip(*times, strict=True))
+    return report("map with a mapper that computes, 2 jobs / 1 job", two, one, 1 / 1.7)
+
+
+def sorting(ytbuild: str, root: Path, runs: int) -> bool:
+    """A sort of whole rows against GNU sort of the key columns alone, and its memory."""
+    pipeline = _pipeline(root / "sorting", "sort: {input_table: //b/rows, sort_by: [key, n]}")
+    rows, keys = root / "rows.jsonl", root / "keys.tsv"
+    generator = random.Random(1)
+    with open(rows, "w", encoding="utf-8") as file, open(keys, "w", encoding="utf-8") as columns:
+        for number in range(2_000_000):
+            key, n = f"k{generator.randrange(200_000)}", generator.randrange(-(10**6), 10**6)
+            length = 1_000_000 if number % 500_000 == 7 else generator.randrange(40, 140)
+            file.write(json.dumps({"key": key, "n": n, "text": "y" * length}, separators=(",", ":")) + "\n")
+            columns.write(f"{key}\t{n}\n")
+    table = pipeline / ".dev/rows.jsonl"
+    shell = f"LC_ALL=C sort -t$'\\t' -k1,1 -k2,2n {keys} > {root}/keys.sorted"
+    peer = Command(["bash", "-c", shell], pipeline)
+    times: list[tuple[float, float]] = []
+    for _ in range(runs):
+        shutil.copyfile(rows, table)
+        time.sleep(1)
+        times.append((_operation_seconds(ytbuild, pipeline), run(peer)))
+    ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
+    good = report("sort of 2,000,000 rows / GNU sort of the keys alone", ours, theirs, 2.5)
+    shutil.copyfile(rows, table)
+    peak = peak_memory(Command([ytbuild, "run", "-q"], pipeline))
+    good &= report("  its peak memory, MiB / 1", peak / _MIB, 1, 500, "MiB")
+    shutil.rmtree(pipeline)
+    return good
+
+
+def small(ytbuild: str, root: Path, runs: int) -> bool:
+    """A whole run of one small map against unpacking, running the mapper, and `ytbuild --help`."""
+    pipeline = _pipeline(root / "small", "map: {input_table: //b/rows, output_table: //b/out}")
+    _rows(pipeline / ".dev/rows.jsonl", 100)
+    ours = Command([ytbuild, "run", "-q"], pipeline)
+    run(ours)
+    sandbox = root / "sandbox"
+    sandbox.mkdir()
+    shutil.copy(pipeline / ".build/source.tar.gz", sandbox)
+    job = f"tar -xzf source.tar.gz && {_python(ytbuild)} stages/only/src/mapper.py"
+    shell = f"{job} < {pipeline}/.dev/rows.jsonl > {root}/copied && {ytbuild} --help"
+    quiet()
+    return report(
+        "whole run of a small map / (tar + mapper + --help)",
+        *medians(ours, Command(["bash", "-c", shell], sandbox), runs),
+        3,
+    )
+
+
+def figures(ytbuild: str, root: Path) -> bool:
+    """Print all of them; return whether every bar is met."""
+    good = small(ytbuild, root, 15)
+    good &= copying(ytbuild, root, 7)
+    good &= two_jobs(ytbuild, root, 3)
+    return good & sorting(ytbuild, root, 5)
