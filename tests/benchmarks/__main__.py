@@ -1,6 +1,7 @@
-"""The figures: `python -m tests.benchmarks [build] [dev] [--large]`. Prints ratios; exits with 1 when a bar is missed.
+"""The figures: `python -m tests.benchmarks [build] [dev] [--large]`.
 
-Every figure is a ratio against a peer command in the same run. Ours runs from an installed wheel.
+Prints ratios; exits with 1 when a bar is missed. Every figure is a ratio against a peer command in the same run. Ours
+runs from an installed wheel.
 """
 
 from __future__ import annotations

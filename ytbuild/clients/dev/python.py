@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import sys
@@ -35,13 +34,7 @@ class JobPython:
 
     def site_settings(self, pipeline_dir: str, allowed: Iterable[str]) -> str:
         """Return what YTBUILD_DEV_SITE tells `job_site/sitecustomize.py`; `allowed` folders stay visible."""
-        return json.dumps(
-            {
-                "pipeline": pipeline_dir,
-                "allowed": list(allowed),
-                "only_for_ytbuild": list(self.only_for_ytbuild),
-            }
-        )
+        return "\x1e".join((pipeline_dir, "\x1f".join(allowed), "\x1f".join(self.only_for_ytbuild)))
 
 
 def job_python(configured: str | None, pipeline_dir: str, build_dir: str) -> JobPython:

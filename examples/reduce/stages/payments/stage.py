@@ -2,7 +2,7 @@
 
 from ytbuild import BaseStage, DebugContext
 
-PAYMENTS = [("rent", 3, -700), ("food", 2, -40), ("rent", 1, 1400), ("food", 1, 90), ("rent", 2, -700)]
+PAYMENTS = [("rent", 3, 100), ("food", 2, 90), ("rent", 1, 650), ("food", 1, -40), ("rent", 2, -700)]
 
 
 class Payments(BaseStage):

@@ -4,18 +4,20 @@ Python imports `sitecustomize` from the path on its own (https://docs.python.org
 this file is the last entry of a dev job's PYTHONPATH. What it hides is told by the variable YTBUILD_DEV_SITE: the
 pipeline's folder, in which nothing is importable but the sandbox and the interpreter's own packages, and the names
 of packages that are installed here only because ytbuild needs them.
+
+Every job pays for what is imported here: nothing is that the interpreter has not loaded already.
 """
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
-import json
 import os
 import sys
-from collections.abc import Sequence
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import importlib.machinery
+    from collections.abc import Sequence
+    from types import ModuleType
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -75,21 +77,27 @@ def _folder(path: str) -> str:
     return os.path.realpath(path).rstrip("/") + "/"
 
 
-def _install(settings: dict[str, Any]) -> None:
-    hider = _Hider(settings["pipeline"], settings["allowed"], settings["only_for_ytbuild"])
+def _install(settings: str) -> None:
+    """Hide what the settings say: three fields with \\x1e between them, the last two lists with \\x1f."""
+    pipeline, allowed, only_for_ytbuild = settings.split("\x1e")
+    hider = _Hider(pipeline, allowed.split("\x1f"), only_for_ytbuild.split("\x1f"))
     sys.path[:] = [path for path in sys.path if not path or not hider.is_hidden(path)]
     sys.meta_path.insert(0, hider)
 
 
 def _run_the_other_sitecustomize() -> None:
     """Run the machine's own `sitecustomize`, which this one stands in front of."""
+    import importlib.machinery
+
     others = [path for path in sys.path if os.path.abspath(path) != _HERE]
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", others)
     if spec is not None and spec.loader is not None:
+        import importlib.util
+
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 if "YTBUILD_DEV_SITE" in os.environ:
-    _install(json.loads(os.environ["YTBUILD_DEV_SITE"]))
+    _install(os.environ["YTBUILD_DEV_SITE"])
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _HERE]
     _run_the_other_sitecustomize()
