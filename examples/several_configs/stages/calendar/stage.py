@@ -12,4 +12,4 @@ class Calendar(BaseStage):
         days = [first + timedelta(number) for number in range(settings.days)]
         rows = ({"date": day.isoformat(), "weekday": day.strftime("%A")} for day in days)
         self.deps.yt_client.write_table(self.config.client.output_table, rows)
-        self.logger.info("wrote %d days", len(days))
+        self.logger.info("days: %d", len(days))

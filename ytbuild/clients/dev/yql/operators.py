@@ -159,9 +159,9 @@ def bits(sign: str, left: Typed, right: Typed, place: Place) -> Typed:
     width = types.UNSIGNED[one.type.name]
     # In DuckDB a shift that loses bits fails; in YQL they are lost.
     if sign == "<<":
-        kept = f"(CAST({one.sql} AS UHUGEINT) << CAST(least({other.sql}, 64) AS INTEGER)) & {2**width - 1}::UHUGEINT"
+        kept = f"(CAST({one.sql} AS UHUGEINT) << CAST(least({other.sql}, 63) AS UHUGEINT)) & {2**width - 1}::UHUGEINT"
     else:
-        kept = f"{one.sql} >> CAST(least({other.sql}, 63) AS INTEGER)"
+        kept = f"{one.sql} >> CAST(least({other.sql}, 63) AS UBIGINT)"
     return Typed(f"CASE WHEN {other.sql} >= {width} THEN 0::UBIGINT ELSE CAST({kept} AS UBIGINT) END", one.type)
 
 

@@ -134,6 +134,8 @@ class _Selecting:
         grouped = bool(self._keys) or any(map(self._has_aggregate, self._expressions()))
         if select.having and not grouped:
             raise select.having.place.error("HAVING without GROUP BY and without an aggregate function", "use WHERE")
+        if grouped and self._from.first is None:
+            raise select.place.error("there is nothing to aggregate: the SELECT has no FROM")
         scope: Scope = self._rows
         groups = GroupScope(self._rows, self._keys, self._context) if grouped else None
         if groups:
