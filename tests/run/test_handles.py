@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from tests.run.stages import alive, code, failed, get, log, operation, pids, put, ran, until
 from tests.support import Pipeline
+from ytbuild.clients.base import LegCommand, OperationSpec
+from ytbuild.clients.dev.client import DevClient
+from ytbuild.clients.dev.operation import DevOperation
+from ytbuild.config import pipeline as pipeline_config
+from ytbuild.config.documents import Documents
 
 BLOCKS = """\
 map:
@@ -119,11 +125,18 @@ def test_abort_ends_the_jobs_processes_and_those_that_they_started(prepared: Pip
     assert left == [] or not any(alive(int(pid)) for pid in left)
 
 
-def test_a_job_that_takes_no_notice_of_sigterm_is_ended_all_the_same(prepared: Pipeline) -> None:
+def test_jobs_that_take_no_notice_of_sigterm_are_ended_together(prepared: Pipeline) -> None:
     file = prepared.root / "pids"
-    job = f"trap '' TERM; echo $$ > {file}; while true; do sleep 0.1; done"
-    saw(prepared, MAP.format(job) + waiting_for(file) + "handle.abort()")
-    assert not alive(pids(file)[0])
+    operation(prepared, "vanilla: {resources: {job_count: 2}}")
+    job = f"trap '' TERM; echo $$ >> {file}; while true; do sleep 0.1; done"
+    body = (
+        f"handle = run_vanilla(self.context, blocks.vanilla, job={job!r}, sync=False)\n"
+        f"while not os.path.exists({str(file)!r}) or open({str(file)!r}).read().count(chr(10)) < 2:\n"
+        "    time.sleep(0.02)\nbegin = time.monotonic()\nhandle.abort()\nseen.append(time.monotonic() - begin)"
+    )
+    took = saw(prepared, body)[0]
+    assert not any(map(alive, pids(file)))
+    assert took < 5, "each was given its own time to end, one after the other"
 
 
 def test_a_failure_that_nobody_waited_for_fails_the_run(prepared: Pipeline) -> None:
@@ -194,15 +207,22 @@ def test_a_second_failure_at_once_keeps_its_own_sandbox_and_log(prepared: Pipeli
     assert len(list(prepared.root.glob(".dev/operations/*/sandbox.*/source.tar.gz"))) == 2
 
 
-def test_an_operation_can_start_as_soon_as_the_one_before_has_completed(prepared: Pipeline) -> None:
-    # 3,000 files in its sandbox keep the first one busy with cleaning up after it has completed.
-    body = (
-        MAP.format("mkdir x; cd x; touch $(seq 3000); cat; exit 0")
-        + "while handle.state == 'running':\n    pass\n"
-        + "seen.append(run_map(self.context, blocks.map, job='cat').rows_out)"
-    )
-    operation(prepared, "map:\n  input_table: //t/input\n  output_table: //t/output\nvanilla: {}")
-    assert saw(prepared, body) == [1]
+def test_an_operation_can_start_as_soon_as_the_one_before_has_completed(
+    prepared: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = DevOperation._clean
+    monkeypatch.setattr(DevOperation, "_clean", lambda operation: (time.sleep(0.2), clean(operation)))
+    prepared.build()
+    config = pipeline_config.load(str(prepared.root), None, (), Documents(str(prepared.root / ".build")))
+    with DevClient(config, "/dev/null") as client:
+        tables = {"input_table": "//t/input", "output_table": "//t/output"}
+        first, second = (
+            OperationSpec("first", "map", "map", (LegCommand("map", command, 1),), **tables)
+            for command in ("cat", "sleep 0.5; cat")
+        )
+        before = client.start_operation(first, print)
+        until(lambda: before.state == "completed")
+        assert client.start_operation(second, print).wait().rows_out == 1
 
 
 def test_logs_of_operations_one_after_the_other_have_one_name(prepared: Pipeline) -> None:

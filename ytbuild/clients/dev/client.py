@@ -135,15 +135,9 @@ class DevClient(YqlHelpers):
     def upload_file(self, local_path: str, path: str, *, create_parent_dir: bool = False) -> None:
         """Copy a local file to a path, replacing what is there.
 
-        `local_path` is relative to the pipeline's folder. Raises `TableError` when it cannot be read, or when
-        the folder that `path` names does not exist and `create_parent_dir` is false.
+        `local_path` is relative to the pipeline's folder. Folders above `path` are made whatever `create_parent_dir`
+        says: dev does not know which ones the cluster has. Raises `TableError` when the file cannot be read.
         """
-        parent = path.rsplit("/", 1)[0]
-        if not create_parent_dir and parent not in ("/", "//tmp") and not self._is_folder(parent):
-            raise TableError(
-                f"cannot upload to {path}: there is no folder {parent}",
-                "make it with create_path, or upload with create_parent_dir=True",
-            )
         self._files.upload(os.path.join(self._config.directory, local_path), path)
 
     def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:

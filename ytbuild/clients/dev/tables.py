@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from ytbuild import cachefile
-from ytbuild.clients.base import Row
+from ytbuild.clients.base import DEFAULT_MAX_ROW_WEIGHT, Row
 from ytbuild.clients.dev.catalogue import Catalogue
 from ytbuild.clients.dev.rows import count_lines
 from ytbuild.errors import TableError
@@ -196,7 +196,13 @@ def _file_name(table: str, taken: set[str]) -> str:
 def _encode(row: Any, number: int, table: str) -> bytes:
     try:
         if isinstance(row, dict) and all(isinstance(name, str) for name in row):
-            return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+            line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+            if len(line) > DEFAULT_MAX_ROW_WEIGHT:
+                raise TableError(
+                    f"{table}: row {number} has {len(line):,} bytes, more than YTsaurus takes ({DEFAULT_MAX_ROW_WEIGHT:,})",
+                    "divide it into several rows, or put the large value into a file",
+                )
+            return line
     except (TypeError, ValueError, RecursionError):
         pass
     raise _unwritable(row, number, table)

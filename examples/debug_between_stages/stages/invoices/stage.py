@@ -13,6 +13,6 @@ class Invoices(BaseStage):
             rows.append({"name": customer["name"], "orders": len(own), "cents": sum(own)})
         invoiced = sum(row["cents"] for row in rows)
         if invoiced != debug["cents"]:
-            raise ValueError(f"orders over {debug['cents']} cents, invoices over {invoiced}: an order has no customer")
+            raise ValueError(f"{debug['cents']} cents ordered, {invoiced} invoiced: an order has no customer")
         client.write_table(self.config.client.output_table, rows)
         self.logger.info("%d invoices over %d cents: as ordered", len(rows), invoiced)

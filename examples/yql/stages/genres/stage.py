@@ -28,7 +28,8 @@ class Genres(BaseStage):
         client.write_table("//tmp/yql/january", rows(("book", "reader", "days"), JANUARY))
         client.write_table("//tmp/yql/february", rows(("book", "reader", "days"), FEBRUARY))
 
-        client.union_tables_request(UnionTablesRequest(["//tmp/yql/january", "//tmp/yql/february"], "//tmp/yql/loans"))
+        months = ["//tmp/yql/january", "//tmp/yql/february"]
+        client.union_tables_request(UnionTablesRequest(months, "//tmp/yql/loans"))
         client.filter_table_request(FilterTableRequest("//tmp/yql/loans", "//tmp/yql/read", condition="days >= 7"))
         client.select_columns_request(
             SelectColumnsRequest("//tmp/yql/read", "//tmp/yql/readings", columns=["book", "reader"])

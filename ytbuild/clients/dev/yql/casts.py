@@ -155,10 +155,10 @@ def _to_text(value: Typed) -> str | None:
     return None
 
 
-# What CAST to String needs more than one look at its value for.
-MACROS = (
+# What CAST to String needs more than one look at its value for, by name.
+MACROS = {
     # Doubles as YQL prints them: the shortest digits, without an exponent from 1e-10 up to 1e21.
-    """
+    "yql_double_text": """
     CREATE MACRO yql_double_text(x) AS (
       SELECT CASE
         WHEN NOT contains(s, 'e') THEN regexp_replace(s, '[.]0$', '')
@@ -173,9 +173,9 @@ MACROS = (
     )
     """,
     # Decimals without the zeros behind the last digit.
-    """
+    "yql_decimal_text": """
     CREATE MACRO yql_decimal_text(x) AS
       CASE WHEN contains(CAST(x AS VARCHAR), '.') THEN rtrim(rtrim(CAST(x AS VARCHAR), '0'), '.')
       ELSE CAST(x AS VARCHAR) END
     """,
-)
+}

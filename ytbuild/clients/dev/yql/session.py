@@ -49,8 +49,8 @@ class Session:
         self._connection = duckdb.connect(":memory:")
         allowed = ", ".join(text_sql(path) for path in (*readable, *writable))
         threads = max(1, min(os.cpu_count() or 1, _MEMORY // (16 * largest)))
-        for macro in MACROS:
-            self._connection.execute(macro)
+        # Created when first needed: that takes longer than a small query.
+        self._macros = dict(MACROS)
         for setting in (
             f"SET memory_limit = '{(_MEMORY + 16 * largest * (largest > 1 << 24)) >> 20}MiB'",
             f"SET threads = {threads}",
@@ -72,6 +72,8 @@ class Session:
 
     def run(self, sql: str) -> list[tuple[object, ...]]:
         """Run a statement and return its rows; raises `QueryError` when it fails."""
+        for name in [name for name in self._macros if name in sql]:
+            self._connection.execute(self._macros.pop(name))
         try:
             found: list[tuple[object, ...]] = self._connection.execute(sql).fetchall()
         except self._failure as error:
