@@ -138,6 +138,10 @@ def run(arguments: list[str] | None = None, pipeline: BasePipeline | None = None
 
     `pipeline` is that of a `pipeline.py`, which may register its stages itself.
     """
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        # Members' names are UTF-8 whatever the locale; in another one Python would read them differently.
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     sys.exit(_exit_code(arguments, pipeline))
 
 

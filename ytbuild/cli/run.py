@@ -104,11 +104,12 @@ class _Screen:
 
 def _progress(handle: OperationHandle) -> str:
     now = handle.progress()
-    parts = [now.leg or handle.spec.kind]
-    if now.share is not None:
-        parts.append(f"read {now.share:.0%} of {plural(now.rows_in, 'row')}, wrote {now.rows_out:,}")
+    parts = [f"running {plural(now.jobs, 'job')} of {now.leg}" if now.jobs else f"running {handle.spec.kind}"]
     if now.jobs > 1:
-        parts.append(f"{now.jobs_done} of {now.jobs} jobs done")
+        parts.append(f"{now.jobs_done} done")
+    if now.share is not None:
+        parts.append(f"read {now.share:.0%} of {plural(now.rows_in, 'row')}")
+        parts.append(f"wrote {now.rows_out:,}")
     return f"  {handle.spec.name}: " + ", ".join(parts)
 
 
@@ -130,7 +131,8 @@ def _show(planned: PlannedRun, reporter: Reporter) -> None:
     for warning in (*planned.warnings, *planned.plan.warnings):
         reporter.warning(warning)
     for stage in planned.stages:
-        click.echo(f"stage {stage.name}" + (": runs stage.py; declared for it:" if stage.has_code else ""))
+        code = (": runs stage.py" + ("; declared for it:" if stage.operations else "")) if stage.has_code else ""
+        click.echo(f"stage {stage.name}{code}")
         for spec in stage.operations:
             click.echo("\n".join(_planned_lines(spec)))
     reporter.line(f"{plural(len(planned.stages), 'stage')}, archive {planned.plan.key[:16]}; nothing was run")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from ytbuild.clients.queries import YqlHelpers
 
 Row = dict[str, Any]
 
@@ -108,56 +111,56 @@ class OperationHandle(Protocol):
         ...
 
 
-class Client(Protocol):
+class Client(YqlHelpers):
     """Tables, files, queries and operations on one backend."""
 
+    @abstractmethod
     def write_table(self, table_path: str, rows: Iterable[Row], *, append: bool = False) -> None:
         """Write rows to a table, replacing it unless `append`; all of them or none."""
-        ...
 
+    @abstractmethod
     def read_table(self, table_path: str) -> list[Row]:
         """Return all rows of a table; raises `TableError` when there is none."""
-        ...
 
+    @abstractmethod
     def iter_table(self, table_path: str) -> Iterator[Row]:
         """Give the rows of a table one by one; raises `TableError` when there is none."""
-        ...
 
+    @abstractmethod
     def row_count(self, table_path: str) -> int:
         """Return the number of rows of a table; raises `TableError` when there is none."""
-        ...
 
+    @abstractmethod
     def exists(self, path: str) -> bool:
         """Tell whether there is a table, a file or a folder at this path."""
-        ...
 
+    @abstractmethod
     def create_path(self, path: str, node_type: str = "map_node") -> None:
         """Make a folder (`map_node`), an empty `table` or an empty `file`; one that is there stays as it is."""
-        ...
 
+    @abstractmethod
     def remove(self, path: str, *, recursive: bool = False, force: bool = False) -> None:
         """Remove a table or a file, and with `recursive` a folder; a missing one is an error unless `force`."""
-        ...
 
+    @abstractmethod
     def move(self, source: str, destination: str, *, force: bool = False) -> None:
         """Give a table or a file another path; one that is there is an error unless `force`."""
-        ...
 
+    @abstractmethod
     def upload_file(self, local_path: str, path: str, *, create_parent_dir: bool = False) -> None:
         """Copy a local file to a path, replacing what is there."""
-        ...
 
+    @abstractmethod
     def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
         """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
-        ...
 
+    @abstractmethod
     def run_yql(self, query: str, pool: str = "default", max_row_weight: str | None = None) -> list[Row]:
         """Run a query; return the rows of its last statement when that is a bare SELECT."""
-        ...
 
+    @abstractmethod
     def start_operation(self, spec: OperationSpec, warned: Callable[[str], None]) -> OperationHandle:
         """Start an operation and return at once; `warned` hears, from any thread, of what is not as it should be.
 
         Raises a `YtbuildError` for what can be known at once, such as a missing input table.
         """
-        ...

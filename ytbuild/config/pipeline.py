@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ytbuild.config.checks import NAME_RULE, Section, is_name
-from ytbuild.config.documents import Documents
+from ytbuild.config.documents import Documents, read
 from ytbuild.errors import ConfigError, StageError, closest
 from ytbuild.text import quote
 
 DEFAULT_CONFIG = os.path.join("configs", "config.yaml")
 
+_OWN_SECTIONS = ("stages", "pipeline")
+_TOP_LEVEL_KEY = re.compile(rb"^([A-Za-z_][A-Za-z0-9_]*)[ \t]*:", re.MULTILINE)
 _STAGES_KEYS = ("enabled_stages",)
 _PIPELINE_KEYS = ("mode", "build_folder", "dev", "upload_modules", "upload_paths", "pickling")
 _DEV_KEYS = ("python",)
@@ -45,6 +49,7 @@ class PipelineConfig:
     dev_python: str | None
     upload_modules: tuple[str, ...]
     upload_paths: tuple[UploadPath, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def build_dir(self) -> str:
@@ -70,9 +75,22 @@ def locate(directory: str, config: str | None) -> tuple[str, str]:
     if not os.path.isfile(path):
         raise ConfigError(
             f"{quote(config or DEFAULT_CONFIG)} does not exist in {quote(root)}",
-            "run ytbuild in a pipeline's folder, give one with -C DIR, or make one with `ytbuild init DIR`",
+            _closest_file(root, config)
+            or "run ytbuild in a pipeline's folder, give one with -C DIR, or make one with `ytbuild init DIR`",
         )
     return root, path
+
+
+def _closest_file(root: str, config: str | None) -> str:
+    """Return a hint with the file whose name is closest to a wrong `--config`; empty when there is none."""
+    if config is None:
+        return ""
+    folder = os.path.dirname(config)
+    try:
+        names = os.listdir(os.path.join(root, folder))
+    except OSError:
+        return ""
+    return closest(config, (os.path.join(folder, other) for other in names if other.endswith((".yaml", ".yml"))))
 
 
 def load(directory: str, config: str | None, overrides: tuple[str, ...], documents: Documents) -> PipelineConfig:
@@ -83,7 +101,7 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
     """
     root, path = locate(directory, config)
     shown = config or DEFAULT_CONFIG
-    values = documents.mapping(path, shown, ("stages", "pipeline"), overrides)
+    values = documents.mapping(path, shown, _OWN_SECTIONS, overrides)
     top = Section(path, shown, (), values)
     stages, pipeline = top.section("stages"), top.section("pipeline")
     stages.check_known(_STAGES_KEYS)
@@ -103,7 +121,21 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
         dev_python=dev.text("python"),
         upload_modules=_upload_modules(pipeline),
         upload_paths=_upload_paths(pipeline),
+        warnings=tuple(_odd_sections(path, shown, overrides)),
     )
+
+
+def _odd_sections(path: str, shown: str, overrides: tuple[str, ...]) -> Iterator[str]:
+    """Give a warning for each top-level key that looks like a misspelt one of ours; all others are the user's."""
+    found = {key.decode(): quote(shown) for key in _TOP_LEVEL_KEY.findall(read(path, shown))}
+    for override in overrides:
+        found[override.split("=")[0].split(".")[0].strip()] = f"-o {override}"
+    for key in found.keys() - set(_OWN_SECTIONS):
+        from difflib import get_close_matches
+
+        near = get_close_matches(key, _OWN_SECTIONS, n=1, cutoff=0.8)
+        if near:
+            yield f"{found[key]}: ytbuild does not read the section {key!r}; did you mean {near[0]!r}?"
 
 
 def _enabled_stages(root: str, stages: Section) -> tuple[str, ...]:

@@ -134,6 +134,7 @@ class Workspace:
             key=key,
             trees=trees,
             warnings=(
+                *config.warnings,
                 *warnings,
                 *(text for target in targets for text in target.warnings),
                 *advice.too_large(targets, placed),

@@ -13,7 +13,7 @@ from ytbuild.clients.job import bootstrap
 from ytbuild.config import secrets
 from ytbuild.config.checks import row_weight
 from ytbuild.config.stage import Operation, StageConfig, file_paths, required
-from ytbuild.errors import ScriptError, StageError, UsageError
+from ytbuild.errors import QueryError, ScriptError, StageError, UsageError
 from ytbuild.graph.plan import Plan
 from ytbuild.graph.rules import Leg, OperationRule
 from ytbuild.graph.wrappers import Wrapper
@@ -87,8 +87,20 @@ def resolved(
         max_row_weight=row_weight(operation.settings.get("max_row_weight")) or DEFAULT_MAX_ROW_WEIGHT,
         job_time_limit=_seconds(operation, "job_time_limit"),
         time_limit=_seconds(operation, "time_limit"),
-        query=required(operation, "query") if "query" in rule.keys else None,
+        query=_query(operation) if "query" in rule.keys else None,
     )
+
+
+def _query(operation: Operation) -> str:
+    """Return an operation's query, which must be in the grammar that dev knows."""
+    from ytbuild.clients.dev.yql.engine import check_query
+
+    query = str(required(operation, "query"))
+    try:
+        check_query(query)
+    except QueryError as error:
+        raise operation.section.error("query", f"cannot run in dev: {error.message}", error.hint) from None
+    return query
 
 
 def _seconds(operation: Operation, key: str) -> float | None:
@@ -156,8 +168,9 @@ def _wrapper(plan: Plan, stage: StageConfig, operation: Operation, leg: Leg) -> 
     if of_leg and script is None:
         return of_leg[0]
     if script is not None:
-        raise ScriptError(
-            f"{stage.shown}: no wrapper in the archive starts {quote(script)} as the leg {leg.name}",
+        raise operation.section.error(
+            leg.setting if operation.settings.get(leg.setting) else "script",
+            f"is {quote(script)}, and the archive holds no wrapper that starts it as the leg {leg.name}",
             f"declare the block under client.operations with kind: {operation.kind}, so that a build sees its script",
         )
     raise ScriptError(

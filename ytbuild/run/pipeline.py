@@ -19,7 +19,7 @@ from ytbuild.config import documents, secrets
 from ytbuild.config.stage import StageConfig
 from ytbuild.errors import ConfigError, OperationFailed, YtbuildError
 from ytbuild.graph.plan import Plan, Workspace, check_stage_selection
-from ytbuild.run import operations
+from ytbuild.run import operations, traces
 from ytbuild.run.launch import PlanLauncher
 from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
 
@@ -131,7 +131,9 @@ def run(workspace: Workspace, options: RunOptions, events: RunEvents) -> RunResu
     config = workspace.config
     with DevClient(config, result.archive, keep_sandboxes=options.keep_sandboxes, strict=options.strict) as client:
         launcher = PlanLauncher(to_run.plan, client, events, to_run.secrets)
-        runner = _Runner(workspace, client, launcher, options.registry)
+        names = [stage.name for stage in to_run.stages]
+        skipped = [stage.name for stage in to_run.plan.stages if stage.name not in names]
+        runner = _Runner(workspace, client, launcher, options.registry, skipped)
         debug: DebugContext = {}
         for planned_stage in to_run.stages:
             events.stage_started(planned_stage.name)
@@ -161,12 +163,18 @@ class _Runner:
     """Runs the code of single stages."""
 
     def __init__(
-        self, workspace: Workspace, client: DevClient, launcher: PlanLauncher, registry: StageRegistry | None
+        self,
+        workspace: Workspace,
+        client: DevClient,
+        launcher: PlanLauncher,
+        registry: StageRegistry | None,
+        skipped: list[str],
     ) -> None:
         self._workspace = workspace
         self._client = client
         self._launcher = launcher
         self._registry = registry
+        self._skipped = ", ".join(skipped)
 
     @cached_property
     def _deps(self) -> StageDependencies:
@@ -194,7 +202,8 @@ class _Runner:
             found = self._registry.stage_class(stage.name) if self._registry else stage_class(stage)
             assert found is not None
             handed_on = found(context).run(debug)
-        except YtbuildError:
+        except YtbuildError as error:
+            error.message = traces.place(error, self._workspace.config.directory) + error.message
             raise
         except SystemExit as error:
             raise OperationFailed(
@@ -202,23 +211,13 @@ class _Runner:
                 "return from run() to end a stage, raise an exception to fail it",
             ) from error
         except Exception as error:
-            raise OperationFailed(
-                f"the stage {stage.name!r} failed:\n{_users_traceback(error)}", "correct stage.py"
-            ) from error
+            hint = "correct stage.py"
+            if self._skipped and isinstance(error, KeyError):
+                hint += f"; `debug` lacks what the stages before hand on, and these were not run: {self._skipped}"
+            raise OperationFailed(f"the stage {stage.name!r} failed:\n{traces.own(error)}", hint) from error
         if handed_on is not None and not isinstance(handed_on, dict):
             raise OperationFailed(
                 f"stages/{stage.name}/stage.py: run() returned {type(handed_on).__name__}, not a dict",
                 "return `debug`, a dict for the next stage, or nothing",
             )
         return debug if handed_on is None else handed_on
-
-
-def _users_traceback(error: Exception) -> str:
-    """Return a traceback without ytbuild's own frames at its beginning."""
-    import traceback
-
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith((package, "<frozen importlib")):
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()

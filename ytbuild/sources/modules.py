@@ -12,7 +12,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from ytbuild.errors import ModuleLookupError
+from ytbuild.errors import ModuleLookupError, closest
 from ytbuild.text import quote
 
 _BUILTIN_FINDERS = (machinery.BuiltinImporter, machinery.FrozenImporter, machinery.PathFinder)
@@ -52,13 +52,22 @@ def locate(name: str, pipeline_dir: str) -> Module:
             raise ModuleLookupError(
                 f"upload_modules: there is no module {shipped}"
                 + (" in the namespace package " + ".".join(parts[: count - 1]) if count > 1 else ""),
-                "install it, put it into the pipeline's folder, or ship its folder with upload_paths",
+                _closest_module(part, pipeline_dir if count == 1 else "")
+                or "install it, put it into the pipeline's folder, or ship its folder with upload_paths",
             )
         is_namespace = spec.origin is None and spec.submodule_search_locations is not None
         if not is_namespace:
             return _module(shipped, spec)
         folders = list(spec.submodule_search_locations or ())
     return _namespace(name, folders)
+
+
+def _closest_module(name: str, folder: str) -> str:
+    """Return a hint with the module of a folder whose name is closest; empty when there is none."""
+    if not folder:
+        return ""
+    names = [entry.removesuffix(".py") for entry in os.listdir(folder)]
+    return closest(name, (other for other in names if other.isidentifier()))
 
 
 def _find(part: str, folders: list[str], top: bool) -> machinery.ModuleSpec | None:

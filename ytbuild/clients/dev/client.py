@@ -11,20 +11,19 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from ytbuild import cachefile
-from ytbuild.clients.base import DEFAULT_MAX_ROW_WEIGHT, OperationSpec, Row
+from ytbuild.clients.base import DEFAULT_MAX_ROW_WEIGHT, Client, OperationSpec, Row
 from ytbuild.clients.dev import uploads
 from ytbuild.clients.dev.files import FileStore
 from ytbuild.clients.dev.legs import Surroundings
 from ytbuild.clients.dev.operation import DevOperation
 from ytbuild.clients.dev.python import job_python, write_shim
 from ytbuild.clients.dev.tables import TableStore
-from ytbuild.clients.queries import YqlHelpers
 from ytbuild.config.checks import row_weight
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.errors import ConfigError, LockedError, QueryError, TableError, YtbuildError
 
 
-class DevClient(YqlHelpers):
+class DevClient(Client):
     """Tables, files, queries and operations on this machine, with the code of one archive.
 
     Use it as a context manager: it holds the lock of `.dev` and ends its jobs when it is left.

@@ -11,7 +11,7 @@ import time
 from ytbuild.clients.base import OperationProgress, OperationResult, OperationSpec, State
 from ytbuild.clients.dev import rows, sorting
 from ytbuild.clients.dev.legs import LegRunner, Surroundings, Warn
-from ytbuild.errors import OperationFailed, TableError
+from ytbuild.errors import OperationFailed, QueryError, TableError
 
 
 class DevOperation:
@@ -124,7 +124,10 @@ class DevOperation:
         """Run a query; return the number of rows in the tables that it wrote."""
         from ytbuild.clients.dev.yql.engine import run_query
 
-        result = run_query(query, self._around.tables, self._legs.folder, self._spec.max_row_weight)
+        try:
+            result = run_query(query, self._around.tables, self._legs.folder, self._spec.max_row_weight)
+        except QueryError as error:
+            raise QueryError(f"{self._spec.shown}: {error.message}", error.hint) from None
         return sum(rows for _, rows in result.written)
 
     def _check_sorted(self) -> bool:

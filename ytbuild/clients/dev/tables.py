@@ -199,7 +199,7 @@ def _encode(row: Any, number: int, table: str) -> bytes:
             line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
             if len(line) > DEFAULT_MAX_ROW_WEIGHT:
                 raise TableError(
-                    f"{table}: row {number} has {len(line):,} bytes, more than YTsaurus takes ({DEFAULT_MAX_ROW_WEIGHT:,})",
+                    f"{table}: row {number} has {len(line):,} bytes, and YTsaurus takes {DEFAULT_MAX_ROW_WEIGHT:,}",
                     "divide it into several rows, or put the large value into a file",
                 )
             return line

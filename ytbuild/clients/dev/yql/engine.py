@@ -158,7 +158,7 @@ class _Run:
         else:
             bound = selects.bind(statement.source, self._context)
         self._session.write_lines(bound.sql(line_sql(bound.columns)), output)
-        self._files.wrote(path, output, statement.truncate, self._max_row_weight)
+        self._files.wrote(path, output, statement.truncate, bound.sorted_by, self._max_row_weight)
 
     def _target(self, table: TableSource | NamedSource) -> str:
         if isinstance(table, TableSource):

@@ -21,6 +21,8 @@ class _Written:
 
     truncated: bool = False
     files: list[str] = field(default_factory=list)
+    rows: int = 0
+    sorted_by: tuple[str, ...] = ()
 
 
 class QueryFiles:
@@ -81,13 +83,15 @@ class QueryFiles:
             raise TableError(f"{path}: a line is not a JSON object", "correct the file by hand")
         return found
 
-    def wrote(self, path: str, file: str, truncate: bool, max_row_weight: int) -> None:
+    def wrote(self, path: str, file: str, truncate: bool, sorted_by: tuple[str, ...], max_row_weight: int) -> None:
         """Take over a finished file; raises `QueryError`, naming the row, for one that is too heavy."""
-        self._longest[file] = _longest_line(file, path, max_row_weight)
+        self._longest[file], rows = _measured(file, path, max_row_weight)
         written = self._written.setdefault(path, _Written())
         if truncate:
-            written.truncated, written.files = True, []
+            written.truncated, written.files, written.rows = True, [], 0
+        written.sorted_by = () if written.files else sorted_by
         written.files.append(file)
+        written.rows += rows
         self._uncommitted.add(path)
 
     def commit(self) -> None:
@@ -98,23 +102,32 @@ class QueryFiles:
         """Put what has been written into the tables; returns them with the number of rows that they now have."""
         for path, written in self._written.items():
             for at, file in enumerate(written.files):
-                self._tables.publish(path, file, append=at > 0 or not written.truncated)
+                whole = len(written.files) == 1
+                rows = written.rows if whole else None
+                append = at > 0 or not written.truncated
+                self._tables.publish(path, file, append, rows, written.sorted_by if whole else ())
         return tuple((path, self._tables.row_count(path)) for path in self._written)
 
 
-def _longest_line(file: str, path: str = "", most: int | None = None) -> int:
-    longest = 0
+def _longest_line(file: str) -> int:
+    """Return the length of a file's longest line, or more: a small file is as good as its longest line."""
     with open(file, "rb") as lines:
-        if most is None and os.fstat(lines.fileno()).st_size < 1 << 20:
-            return os.fstat(lines.fileno()).st_size
-        for number, line in enumerate(lines):
+        size = os.fstat(lines.fileno()).st_size
+        return size if size < 1 << 20 else max(map(len, lines))
+
+
+def _measured(file: str, path: str, most: int) -> tuple[int, int]:
+    """Return the length of the longest line and the number of lines."""
+    longest = count = 0
+    with open(file, "rb") as lines:
+        for count, line in enumerate(lines, 1):
             longest = max(longest, len(line))
-            if most is not None and len(line) - 1 > most:
+            if len(line) - 1 > most:
                 raise QueryError(
-                    f"YQL: row {number} of {path} weighs {len(line) - 1} bytes, more than {most}",
+                    f"YQL: row {count - 1} of {path} weighs {len(line) - 1} bytes, more than {most}",
                     "raise max_row_weight, or make the row smaller",
                 )
-    return longest
+    return longest, count
 
 
 def _check_lines(path: str, files: list[str]) -> None:

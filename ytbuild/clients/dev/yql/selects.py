@@ -39,6 +39,8 @@ class Bound:
     source: str
     order: str = ""
     limit: str = ""
+    # The columns, by name, that the rows are in the ascending order of.
+    sorted_by: tuple[str, ...] = ()
 
     def sql(self, what: str, ordered: bool = True) -> str:
         """Return the SQL that selects `what`; a subquery has no order unless a limit needs it."""
@@ -150,7 +152,7 @@ class _Selecting:
         listed = ", ".join([*items, *(sorts if not select.distinct else [])]) or "1 AS one"
         source = self._source(groups, where, having)
         inner = f"(SELECT {'DISTINCT ' * select.distinct}{listed}{source}) AS {self._context.new_name()}"
-        return Bound(columns, inner, order, self._limit())
+        return Bound(columns, inner, order, self._limit(), self._sorted_by(columns))
 
     def _binder(self, scope: Scope) -> Expressions:
         return Expressions(self._context, scope, _subquery)
@@ -243,6 +245,17 @@ class _Selecting:
             items.append(f"{value.sql} AS {name}")
             terms.append(f"{value.sql if distinct else name} {direction}")
         return ", ".join(terms), items
+
+    def _sorted_by(self, columns: tuple[Column, ...]) -> tuple[str, ...]:
+        names = {column.name for column in columns}
+        found: list[str] = []
+        for order in self._select.order_by:
+            value = order.value
+            plain = isinstance(value, ColumnName) and value.table is None and value.name in names
+            if order.descending or not plain or not isinstance(value, ColumnName):
+                break
+            found.append(value.name)
+        return tuple(dict.fromkeys(found))
 
     def _sortable(self, order: Order, binder: Expressions) -> Typed:
         value = binder.bind(order.value)

@@ -83,9 +83,8 @@ class Session:
     def write_lines(self, sql: str, path: str) -> None:
         """Write a query's only column, which must be JSON text, to a file, one row a line, in the query's order."""
         # JSON text holds no control characters, so that nothing in it needs quoting.
-        self.run(
-            f"COPY ({sql}) TO {text_sql(path)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
-        )
+        options = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01', USE_TMP_FILE false"
+        self.run(f"COPY ({sql}) TO {text_sql(path)} ({options})")
 
 
 def rows_of(files: list[str], longest_line: int) -> str:
