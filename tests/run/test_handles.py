@@ -96,7 +96,9 @@ def test_an_aborted_operation_that_the_stage_knows_of_does_not_fail_the_run(prep
 
 
 def test_aborting_an_operation_that_has_ended_does_nothing(prepared: Pipeline) -> None:
-    assert saw(prepared, MAP.format("cat") + "handle.wait()\nhandle.abort()\nseen.append(handle.state)") == ["completed"]
+    assert saw(prepared, MAP.format("cat") + "handle.wait()\nhandle.abort()\nseen.append(handle.state)") == [
+        "completed"
+    ]
     assert get(prepared, "output") == [{"n": 1}]
 
 
@@ -164,16 +166,16 @@ def test_a_stage_that_fails_ends_the_operations_that_it_started(prepared: Pipeli
 
 
 def test_a_wrong_block_is_refused_at_once(prepared: Pipeline) -> None:
-    body = (
-        "try:\n    run_map(self.context, {}, sync=False)\nexcept YtbuildError as error:\n    seen.append(error.message)"
-    )
+    body = "try:\n    run_map(self.context, {}, sync=False)\nexcept YtbuildError as error:\n    seen.append(error.message)"
     assert "input_table is missing" in saw(prepared, body)[0]
 
 
 def test_two_operations_run_at_the_same_time(prepared: Pipeline) -> None:
     def meets(own: str, other: str) -> str:
         here = prepared.root
-        return f"touch {here}/{own}; for i in $(seq 500); do [ -e {here}/{other} ] && exit 0; sleep 0.02; done; exit 9"
+        return (
+            f"touch {here}/{own}; for i in $(seq 500); do [ -e {here}/{other} ] && exit 0; sleep 0.02; done; exit 9"
+        )
 
     body = "".join(
         f"{name} = run_vanilla(self.context, blocks.vanilla, job={meets(name, other)!r}, sync=False)\n"
@@ -188,7 +190,7 @@ def test_one_operation_started_several_times_at_once_mixes_neither_rows_nor_logs
         "handles = []\n"
         "for name in ('a', 'b', 'c'):\n"
         "    block = {'input_table': '//t/input', 'output_table': '//t/' + name, 'resources': {'job_count': 2}}\n"
-        "    job = f'echo {name} >&2; sleep 0.2; while read row; do echo {{\\\\\"by\\\\\": \\\\\"{name}\\\\\"}}; done'\n"
+        '    job = f\'echo {name} >&2; sleep 0.2; while read row; do echo {{\\\\"by\\\\": \\\\"{name}\\\\"}}; done\'\n'
         "    handles.append(run_map(self.context, block, job=job, sync=False))\n"
         "for handle in handles:\n    handle.wait()"
     )

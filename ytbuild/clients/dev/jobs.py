@@ -130,6 +130,9 @@ class JobRunner:
                 running.rows.check(final=False)
             running.rows.check(final=True)
         except BadRowError as error:
+            if watch.ended.is_set() and watch.problem:
+                # A job that died within a row: how it died says more.
+                return ""
             self._end(watch.process)
             return str(error)
         return ""

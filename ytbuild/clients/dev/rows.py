@@ -97,6 +97,7 @@ class RowChecker:
         self._limit = max_row_weight
         self._position = 0
         self._wanted = BLOCK
+        self._seen = 0
         self.rows = 0
 
     def check(self, final: bool) -> None:
@@ -107,18 +108,26 @@ class RowChecker:
         with open(self._path, "rb", buffering=0) as file:
             while True:
                 left = os.fstat(file.fileno()).st_size - self._position
-                if not left or (left < self._wanted and not final):
+                if not left or (left < self._wanted and not final and not self._is_idle(left)):
                     return
                 data = os.pread(file.fileno(), self._wanted, self._position)
                 end = data.rfind(b"\n") + 1
                 if not end and final and len(data) == left:
                     self._end_line()
+                elif not end and left < self._wanted:
+                    return
                 elif not end:
                     self._widen(len(data))
                 else:
                     self._check(data[:end])
                     self._position += end
                     self._wanted = BLOCK
+
+    def _is_idle(self, left: int) -> bool:
+        """Tell whether the job has written nothing since the last look: then a small part is worth a check."""
+        idle = left == self._seen
+        self._seen = left
+        return idle
 
     def _widen(self, length: int) -> None:
         """Look at more at once, because a line is longer than what was looked at."""

@@ -44,13 +44,15 @@ def table_of(path: str, rows_sql: str, run: Run) -> Table | None:
 
 
 def _names(rows_sql: str, run: Run) -> tuple[list[str], int, int]:
-    counted = run(f"SELECT count(*), count(*) FILTER (WHERE json_type(json) = 'OBJECT') FROM {rows_sql}")
-    keys = run(f"SELECT DISTINCT unnest(json_keys(json)) FROM {rows_sql} WHERE json_type(json) = 'OBJECT'")
-    (numbers,) = counted
-    first = run(f"SELECT json_keys(json) FROM {rows_sql} WHERE json_type(json) = 'OBJECT' LIMIT 1")
-    leading = [str(name) for name in first[0][0]] if first else []  # type: ignore[attr-defined]
-    others = sorted({str(name) for (name,) in keys} - set(leading))
-    return list(dict.fromkeys([*leading, *others])), int(str(numbers[0])), int(str(numbers[1]))
+    """Return the names of all columns, those of the first row first, the number of lines, and of objects among them."""
+    ((lines, objects),) = run(f"SELECT count(*), count(*) FILTER (json_type(json) = 'OBJECT') FROM {rows_sql}")
+    if lines != objects:
+        return [], int(str(lines)), int(str(objects))
+    # No WHERE here: DuckDB would collect large rows behind it, a whole vector of them.
+    found = {str(name) for (name,) in run(f"SELECT DISTINCT unnest(json_keys(json)) FROM {rows_sql}")}
+    first = run(f"SELECT unnest(json_keys(json)) FROM (SELECT json FROM {rows_sql} LIMIT 1)")
+    leading = [str(name) for (name,) in first]
+    return list(dict.fromkeys([*leading, *sorted(found - set(leading))])), int(str(lines)), int(str(objects))
 
 
 def _kinds(names: list[str], rows_sql: str, run: Run) -> list[Type]:

@@ -12,8 +12,10 @@ from ytbuild.clients.dev.yql.output import NOT_FINITE
 from ytbuild.clients.dev.yql.typed import text_sql
 from ytbuild.errors import QueryError
 
-_MEMORY = 1 << 30
+_GIB = 1 << 30
 _SMALLEST_OBJECT = 1 << 20
+# How often a large row may be in memory: read, as columns, and as the text that is written, each of them twice.
+_COPIES = 16
 _LARGEST_OBJECT = 1 << 28
 _GLOB = re.compile(r"[*?\[\]{}]")
 _FAILURES = (
@@ -48,11 +50,12 @@ class Session:
         largest = _object_size(longest_line)
         self._connection = duckdb.connect(":memory:")
         allowed = ", ".join(text_sql(path) for path in (*readable, *writable))
-        threads = max(1, min(os.cpu_count() or 1, _MEMORY // (16 * largest)))
+        memory = min(max(_GIB, _machine_memory() // 4), 4 * _GIB)
+        threads = max(1, min(os.cpu_count() or 1, memory // (64 * largest)))
         # Created when first needed: that takes longer than a small query.
         self._macros = dict(MACROS)
         for setting in (
-            f"SET memory_limit = '{(_MEMORY + 16 * largest * (largest > 1 << 24)) >> 20}MiB'",
+            f"SET memory_limit = '{(memory + _COPIES * largest) >> 20}MiB'",
             f"SET threads = {threads}",
             f"SET temp_directory = {text_sql(os.path.join(folder, 'spill'))}",
             "SET autoinstall_known_extensions = false",
@@ -96,6 +99,13 @@ def rows_of(files: list[str], longest_line: int) -> str:
 def _object_size(longest_line: int) -> int:
     # DuckDB allocates twice as much for each thread.
     return min(max(longest_line + 16, _SMALLEST_OBJECT), _LARGEST_OBJECT)
+
+
+def _machine_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
 
 
 def failure(text: str) -> QueryError:
