@@ -225,7 +225,8 @@ def test_the_pipelines_ignore_file_counts_for_folders_in_it(client: DevClient, p
 
 @pytest.mark.parametrize(
     ("pattern", "names"),
-    [("*", ["a.txt", "deep/b.txt", "deep/c.bin"]), ("*.txt", ["a.txt", "deep/b.txt"]), ("deep/*", ["deep/b.txt", "deep/c.bin"]),
+    [("*", ["a.txt", "deep/b.txt", "deep/c.bin"]), ("*.txt", ["a.txt", "deep/b.txt"]),
+     ("deep/*", ["deep/b.txt", "deep/c.bin"]),
      ("b.txt", ["deep/b.txt"]), ("[ac].*", ["a.txt", "deep/c.bin"]), ("*.TXT", []), ("nothing", [])],
 )  # fmt: skip
 def test_a_pattern_chooses_files(client: DevClient, pipeline: Pipeline, pattern: str, names: list[str]) -> None:

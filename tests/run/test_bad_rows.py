@@ -107,9 +107,9 @@ subprocess.Popen(["bash", "-c", "sleep %s; echo oops"], start_new_session=%s)
 
 @pytest.mark.parametrize("own_session", [False, True])
 def test_what_a_job_leaves_running_cannot_write_to_the_table(prepared: Pipeline, own_session: bool) -> None:
-    prepared.write("stages/first/src/mapper.py", BACKGROUND % (0.8, own_session))
+    prepared.write("stages/first/src/mapper.py", BACKGROUND % (0.5, own_session))
     ran(prepared)
-    time.sleep(1)
+    time.sleep(0.7)
     assert get(prepared, "output") == [{"good": 1}]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.run.stages import code, failed, get, log, operation, put, ran, refused
@@ -31,9 +33,8 @@ KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort")
 ROWS = [{"n": 3}, {"n": 1}, {"n": 2}]
 
 
-@pytest.fixture
-def prepared(pipeline: Pipeline) -> Pipeline:
-    """A stage with a script for every leg, a block of every kind, and an input table."""
+def prepare(pipeline: Pipeline) -> Pipeline:
+    """Give a stage a script for every leg, a block of every kind, and an input table."""
     for name in ("mapper", "reducer"):
         pipeline.write(f"stages/first/src/{name}.py", COPY)
     pipeline.write("stages/first/src/vanilla.py", "print('ran')\n")
@@ -42,22 +43,34 @@ def prepared(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
+@pytest.fixture
+def prepared(pipeline: Pipeline) -> Pipeline:
+    """A stage with a script for every leg, a block of every kind, and an input table."""
+    return prepare(pipeline)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What each driver returned, all of them called by one stage."""
+    pipeline = prepare(Pipeline.create(tmp_path_factory.mktemp("results")))
+    lines = "".join(f"done['{kind}'] = run_{kind}(self.context, blocks.{kind})\n" for kind in KINDS)
+    found = "{'kind': kind, 'value': bool(value), 'rows': [value.rows_in, value.rows_out]}"
+    code(pipeline, f"done = {{}}\n{lines}client.write_table('//t/seen', [{found} for kind, value in done.items()])")
+    ran(pipeline)
+    return {row["kind"]: row for row in get(pipeline, "seen")}
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_driver_returns_a_true_value(prepared: Pipeline, kind: str) -> None:
-    code(prepared, f"client.write_table('//t/seen', [{{'value': bool(run_{kind}(self.context, blocks.{kind}))}}])")
-    ran(prepared)
-    assert get(prepared, "seen") == [{"value": True}]
+def test_a_driver_returns_a_true_value(results: dict[str, Any], kind: str) -> None:
+    assert results[kind]["value"] is True
 
 
-@pytest.mark.parametrize(("kind", "counts"), [("map_reduce", [3, 3]), ("reduce", [3, 3])])
-def test_the_result_has_the_numbers_of_rows(prepared: Pipeline, kind: str, counts: list[int]) -> None:
-    code(
-        prepared,
-        f"done = run_{kind}(self.context, blocks.{kind})\n"
-        "client.write_table('//t/seen', [{'rows': [done.rows_in, done.rows_out]}])",
-    )
-    ran(prepared)
-    assert get(prepared, "seen") == [{"rows": counts}]
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [("map", [3, 3]), ("vanilla", [0, 0]), ("map_reduce", [3, 3]), ("reduce", [3, 3]), ("sort", [3, 3])],
+)
+def test_the_result_has_the_numbers_of_rows(results: dict[str, Any], kind: str, rows: list[int]) -> None:
+    assert results[kind]["rows"] == rows
 
 
 FAILURES = [("map", "mapper"), ("vanilla", "vanilla"), ("map_reduce", "mapper"), ("map_reduce", "reducer"),
@@ -156,31 +169,6 @@ def test_with_bootstrap_commands_are_placeholders_and_the_scripts_run(prepared: 
     assert get(prepared, "output") == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "run_map(self.context, blocks.map, mapper='cat', job='tac')",
-        "run_reduce(self.context, blocks.reduce, reducer='cat', job='tac')",
-        "run_map_reduce(self.context, blocks.map_reduce, mapper='cat', map_job='tac', reducer='cat')",
-        "run_map_reduce(self.context, blocks.map_reduce, mapper='cat', reducer='cat', reduce_job='tac')",
-    ],
-)
-def test_two_values_for_one_leg_are_a_value_error(prepared: Pipeline, call: str) -> None:
-    said = refused_in_code(prepared, call, "ValueError")
-    assert "their values differ" in said
-
-
-def refused_in_code(pipeline: Pipeline, call: str, error: str, before: str = "") -> str:
-    """Return what a call says that must raise this error, before any job starts."""
-    lines = (
-        f"try:\n    {call}\nexcept {error} as error:\n    client.write_table('//t/said', [{{'text': str(error)}}])"
-    )
-    code(pipeline, before + lines)
-    ran(pipeline)
-    assert not (pipeline.root / ".dev/operations").exists() and not list(pipeline.root.glob(".dev/*.log"))
-    return str(get(pipeline, "said")[0]["text"])
-
-
 TYPED = """\
 import yt.wrapper
 class Typed(yt.wrapper.TypedJob):
@@ -188,29 +176,67 @@ class Typed(yt.wrapper.TypedJob):
         yield row
 """
 
-
-@pytest.mark.parametrize("legs", ["mapper='cat', reducer=Typed()", "map_job=Typed(), reduce_job='cat'"])
-def test_a_command_beside_a_typed_job_is_a_value_error(prepared: Pipeline, legs: str) -> None:
-    call = f"run_map_reduce(self.context, blocks.map_reduce, {legs})"
-    said = refused_in_code(prepared, call, "ValueError", TYPED)
-    assert "Typed" in said and "both legs are commands, or both are TypedJobs" in said
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        "run_map(self.context, blocks.map, job=Typed())",
-        "run_reduce(self.context, blocks.reduce, job=Typed())",
-        "run_map_reduce(self.context, blocks.map_reduce, map_job=Typed(), reduce_job=Typed())",
-    ],
+TWO_VALUES = (
+    "run_map(self.context, blocks.map, mapper='cat', job='tac')",
+    "run_reduce(self.context, blocks.reduce, reducer='cat', job='tac')",
+    "run_map_reduce(self.context, blocks.map_reduce, mapper='cat', map_job='tac', reducer='cat')",
+    "run_map_reduce(self.context, blocks.map_reduce, mapper='cat', reducer='cat', reduce_job='tac')",
 )
-def test_a_typed_job_is_refused_by_name(prepared: Pipeline, call: str) -> None:
-    code(prepared, TYPED + call)
-    said = refused(prepared)
-    assert "was given Typed, a TypedJob" in said and "hint: " in said
+TWO_KINDS = (
+    "run_map_reduce(self.context, blocks.map_reduce, mapper='cat', reducer=Typed())",
+    "run_map_reduce(self.context, blocks.map_reduce, map_job=Typed(), reduce_job='cat')",
+)
+TYPED_JOBS = (
+    "run_map(self.context, blocks.map, job=Typed())",
+    "run_map(self.context, blocks.map, mapper=Typed)",
+    "run_reduce(self.context, blocks.reduce, job=Typed())",
+    "run_vanilla(self.context, blocks.vanilla, job=Typed())",
+    "run_map_reduce(self.context, blocks.map_reduce, map_job=Typed(), reduce_job=Typed())",
+    "run_map_reduce(self.context, blocks.map_reduce, reducer=Typed())",
+)
+NO_COMMANDS = tuple(
+    f"run_map(self.context, blocks.map, job={value})" for value in ("3", "['cat']", "b'cat'", "print")
+)
 
 
-@pytest.mark.parametrize("value", ["['cat']", "b'cat'"])
-def test_a_job_that_is_no_command_is_a_type_error(prepared: Pipeline, value: str) -> None:
-    said = refused_in_code(prepared, f"run_map(self.context, blocks.map, job={value})", "TypeError")
-    assert "is a command (text)" in said
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each of these calls raised, made by one stage; none of them may start anything."""
+    pipeline = prepare(Pipeline.create(tmp_path_factory.mktemp("answers")))
+    calls = (*TWO_VALUES, *TWO_KINDS, *TYPED_JOBS, *NO_COMMANDS)
+    body = (
+        f"rows = []\nfor call in {calls!r}:\n    try:\n        eval(call)\n    except Exception as error:\n"
+        "        rows.append({'call': call, 'text': f'{type(error).__name__}: {error}'})\n"
+        "client.write_table('//t/said', rows)"
+    )
+    # eval() sees neither the locals of run() nor the class that it defines, unless they are global.
+    code(pipeline, TYPED + "globals().update(locals())\n" + body)
+    ran(pipeline)
+    assert not (pipeline.root / ".dev/operations").exists() and not list(pipeline.root.glob(".dev/*.log"))
+    return {row["call"]: row["text"] for row in get(pipeline, "said")}
+
+
+@pytest.mark.parametrize("call", TWO_VALUES)
+def test_two_values_for_one_leg_are_a_value_error(answers: dict[str, str], call: str) -> None:
+    assert answers[call].startswith("ValueError: ") and "their values differ" in answers[call]
+
+
+@pytest.mark.parametrize("call", TWO_KINDS)
+def test_a_command_beside_a_typed_job_is_a_value_error(answers: dict[str, str], call: str) -> None:
+    assert answers[call].startswith("ValueError: ")
+    assert "Typed" in answers[call] and "both legs are commands, or both are TypedJobs" in answers[call]
+
+
+@pytest.mark.parametrize("call", TYPED_JOBS)
+def test_a_typed_job_is_refused_by_name(answers: dict[str, str], call: str) -> None:
+    assert answers[call].startswith("TypedJobError: ") and "was given Typed, a TypedJob" in answers[call]
+
+
+@pytest.mark.parametrize("call", NO_COMMANDS)
+def test_a_job_that_is_no_command_is_a_type_error(answers: dict[str, str], call: str) -> None:
+    assert answers[call].startswith("TypeError: ") and "is a command (text)" in answers[call]
+
+
+def test_a_typed_job_ends_the_run_without_a_traceback(prepared: Pipeline) -> None:
+    code(prepared, TYPED + TYPED_JOBS[0])
+    assert "hint: " in refused(prepared)

@@ -166,7 +166,8 @@ def test_a_stage_that_fails_ends_the_operations_that_it_started(prepared: Pipeli
 
 
 def test_a_wrong_block_is_refused_at_once(prepared: Pipeline) -> None:
-    body = "try:\n    run_map(self.context, {}, sync=False)\nexcept YtbuildError as error:\n    seen.append(error.message)"
+    body = "try:\n    run_map(self.context, {}, sync=False)\n"
+    body += "except YtbuildError as error:\n    seen.append(error.message)"
     assert "input_table is missing" in saw(prepared, body)[0]
 
 
@@ -190,7 +191,8 @@ def test_one_operation_started_several_times_at_once_mixes_neither_rows_nor_logs
         "handles = []\n"
         "for name in ('a', 'b', 'c'):\n"
         "    block = {'input_table': '//t/input', 'output_table': '//t/' + name, 'resources': {'job_count': 2}}\n"
-        '    job = f\'echo {name} >&2; sleep 0.2; while read row; do echo {{\\\\"by\\\\": \\\\"{name}\\\\"}}; done\'\n'
+        "    job = f'echo {name} >&2; sleep 0.2; "
+        'while read row; do echo {{\\\\"by\\\\": \\\\"{name}\\\\"}}; done\'\n'
         "    handles.append(run_map(self.context, block, job=job, sync=False))\n"
         "for handle in handles:\n    handle.wait()"
     )

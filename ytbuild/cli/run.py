@@ -47,7 +47,7 @@ def command(
     Jobs run on this machine, from the archive that was built, each in a fresh sandbox. Tables are files of JSON
     lines under .dev.
     """
-    from ytbuild.run.pipeline import RunOptions, planned, run
+    from ytbuild.run.pipeline import RunOptions, planned, registered, run
 
     gc.enable()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -59,8 +59,7 @@ def command(
     check_stage_selection(workspace.config, stages)
     registry = None
     if options.pipeline is not None:
-        options.pipeline.setup()
-        registry = options.pipeline.registry
+        registry = registered(options.pipeline)
     chosen = RunOptions(stages, first, strict, keep_sandboxes, registry)
     if dry_run:
         _show(planned(workspace, chosen), reporter)

@@ -169,11 +169,17 @@ def _check_files(block: Section) -> None:
     hint = "list Cypress paths, or pairs of one and the name in the sandbox: [//tmp/me/a.bin, [//tmp/me/b.bin, b]]"
     if not isinstance(value, list):
         raise block.error("file_paths", f"is {value!r}, not a list", hint)
+    names: set[str] = set()
     for item in value:
         pair = [item, item.rsplit("/", 1)[-1]] if isinstance(item, str) else item
         good = isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) and part for part in pair)
         if not good or pair[1] in (".", "..", ARCHIVE_NAME) or "/" in pair[1] or "\0" in pair[1]:
             raise block.error("file_paths", f"has the entry {item!r}", hint)
+        if pair[1] in names:
+            raise block.error(
+                "file_paths", f"has two files named {pair[1]!r}", "give one a name of its own: [path, name]"
+            )
+        names.add(pair[1])
 
 
 def file_paths(operation: Operation) -> tuple[tuple[str, str], ...]:

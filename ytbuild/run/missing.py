@@ -16,10 +16,11 @@ _MAX_FOLDERS = 2000
 
 def advice(plan: Plan, said: str) -> str:
     """Return what to do about the last missing module in a job's stderr, with a line break; empty without one."""
-    found = _MISSING.findall(said)
-    if not found:
+    # Only what ended the job: an import that failed on the way may have been caught.
+    found = _MISSING.search(said.rsplit("\n", 1)[-1])
+    if found is None:
         return ""
-    name, explained = found[-1]
+    name, explained = found.groups()
     if explained.startswith(" ("):
         # The message itself says already why the module is hidden.
         return ""
@@ -29,13 +30,12 @@ def advice(plan: Plan, said: str) -> str:
 
 def _left_out(plan: Plan, name: str) -> str:
     """Look among what the ignore rules left out."""
-    wanted = name.replace(".", "/")
-    last = wanted.rsplit("/", 1)[-1]
+    wanted = "/" + name.replace(".", "/")
     for trees in plan.trees.values():
         for tree in trees:
             for item in tree.ignored():
-                path = item.relative.removesuffix(".py")
-                if f"/{path}".endswith((f"/{wanted}", f"/{last}")):
+                is_module = item.is_directory or item.relative.endswith(".py")
+                if is_module and f"/{tree.source.arcname}/{item.relative.removesuffix('.py')}".endswith(wanted):
                     where = quote(f"{tree.source.shown}/{item.relative}")
                     return f"{where} is left out of the archive by {item.reason.shown}: correct that line"
     return ""

@@ -165,8 +165,10 @@ def _wrapper(plan: Plan, stage: StageConfig, operation: Operation, leg: Leg) -> 
     for wrapper in of_leg:
         if operation.name in wrapper.operations if script is None else wrapper.script == os.path.normpath(script):
             return wrapper
-    if of_leg and script is None:
-        return of_leg[0]
+    if script is None:
+        plain = [wrapper for wrapper in of_leg if wrapper.script in leg.scripts]
+        if plain:
+            return plain[0]
     if script is not None:
         raise operation.section.error(
             leg.setting if operation.settings.get(leg.setting) else "script",

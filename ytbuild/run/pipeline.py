@@ -24,7 +24,7 @@ from ytbuild.run.launch import PlanLauncher
 from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
 
 if TYPE_CHECKING:
-    from ytbuild.run.registry import StageRegistry
+    from ytbuild.run.registry import BasePipeline, StageRegistry
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,22 @@ def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
             warnings.append(f"stage {stage.name}: dev takes no notice of {', '.join(ignored)}")
         stages.append(PlannedStage(stage.name, has_code, tuple(specs)))
     return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings))
+
+
+def registered(pipeline: BasePipeline) -> StageRegistry | None:
+    """Return the stages that a `pipeline.py` registers, None when it leaves that to us.
+
+    Raises `OperationFailed` when its `setup` raises.
+    """
+    try:
+        pipeline.setup()
+    except YtbuildError:
+        raise
+    except Exception as error:
+        raise OperationFailed(
+            f"setup() of the pipeline failed:\n{traces.own(error)}", "correct pipeline.py"
+        ) from error
+    return pipeline.registry
 
 
 def run(workspace: Workspace, options: RunOptions, events: RunEvents) -> RunResult:

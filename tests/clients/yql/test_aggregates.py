@@ -62,7 +62,15 @@ def test_aggregates(sales: Yql, expression: str, expected: Any) -> None:
 
 @pytest.mark.parametrize(
     ("expression", "expected"),
-    [("COUNT(*)", 0), ("SUM(n)", None), ("AVG(n)", None), ("MAX(n)", None), ("AGG_LIST(n)", []), ("COUNT_IF(b)", 0)],
+    [
+        ("COUNT(*)", 0),
+        ("SUM(n)", None),
+        ("AVG(n)", None),
+        ("MAX(n)", None),
+        ("AGG_LIST(n)", []),
+        ("String::JoinFromList(AGG_LIST(k), ';')", ""),
+        ("COUNT_IF(b)", 0),
+    ],
 )
 def test_aggregates_of_nothing(sales: Yql, expression: str, expected: Any) -> None:
     (row,) = sales.run(f"SELECT {expression} AS v FROM `//t` WHERE n > 100").rows

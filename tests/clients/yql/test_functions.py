@@ -137,6 +137,7 @@ def test_literals(yql: Yql, expression: str, expected: Any) -> None:
         ("String::ReplaceAll('a.b.c', '.', '')", "abc"),
         ("String::SplitToList('a,b,,c', ',')", ["a", "b", "", "c"]),
         ("String::JoinFromList(String::SplitToList('a,b', ','), '; ')", "a; b"),
+        ("String::JoinFromList(CAST(NULL AS List<String>), ';')", None),
         ("Unicode::GetLength('añ')", 2),
         ("Unicode::ToUpper('añ')", "AÑ"),
         ("Unicode::ToLower('AÑ')", "añ"),

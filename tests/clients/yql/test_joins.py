@@ -85,7 +85,8 @@ def test_several_joins_and_conditions(tables: Yql) -> None:
 
 def test_a_join_after_an_exclusion(tables: Yql) -> None:
     tables.gives(
-        "SELECT l.a AS a, m.b AS b FROM `//l` AS l EXCLUSION JOIN `//r` AS r ON l.k = r.k JOIN `//r` AS m ON m.k = r.k",
+        "SELECT l.a AS a, m.b AS b FROM `//l` AS l EXCLUSION JOIN `//r` AS r ON l.k = r.k "
+        "JOIN `//r` AS m ON m.k = r.k",
         {"a": None, "b": "r3"},
     )
 

@@ -123,3 +123,18 @@ def test_known_pragmas_and_use_change_nothing(table: Yql) -> None:
 def test_the_folder_is_made_and_left_empty(table: Yql) -> None:
     table.run("INSERT INTO `//o` SELECT a FROM `//t` ORDER BY a")
     assert os.listdir(table.folder / "tmp") == []
+
+
+@pytest.mark.parametrize(
+    ("order", "columns"),
+    [("a, b", ("a", "b")), ("a, b DESC", ("a",)), ("a DESC", ()), ("a + 1", ()), ("c", ()), ("b, c, a", ("b",))],
+)
+def test_the_order_of_a_new_table_is_recorded(yql: Yql, order: str, columns: tuple[str, ...]) -> None:
+    yql.table("//t", {"a": 1, "b": 2, "c": 3})
+    yql.run(f"INSERT INTO `//o` WITH TRUNCATE SELECT a, b FROM `//t` ORDER BY {order}")
+    assert yql.tables.sorted_by("//o") == columns
+
+
+def test_two_inserts_have_no_order_together(yql: Yql) -> None:
+    yql.run("INSERT INTO `//o` SELECT 2 AS a ORDER BY a; INSERT INTO `//o` SELECT 1 AS a ORDER BY a")
+    assert yql.tables.sorted_by("//o") == ()

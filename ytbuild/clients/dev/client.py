@@ -117,6 +117,8 @@ class DevClient(Client):
             raise _missing(source)
         if source == destination:
             return
+        if f"{source}/".startswith(f"{destination}/") or destination.startswith(f"{source}/"):
+            raise TableError(f"cannot move {source} to {destination}: one lies in the other", "choose another path")
         if self.exists(destination):
             if not force:
                 raise TableError(f"there is something at {destination} already", "move with force=True to replace it")
@@ -179,7 +181,7 @@ class DevClient(Client):
     def _free_name(self, spec: OperationSpec) -> str:
         """Return a name for an operation's folder and logs that no running one has."""
         name = found = f"{spec.stage}.{spec.name}"
-        running = {operation.name for operation in self._operations if operation.state == "running"}
+        running = {operation.name for operation in self._operations if not operation.is_over}
         number = 1
         while found in running:
             number += 1

@@ -66,7 +66,8 @@ class FileStore:
             raise TableError(f"{quote(local)} is no readable file", "give the path of one")
         with cachefile.translated(found):
             os.makedirs(os.path.dirname(found), exist_ok=True)
-        mode = 0o755 if os.stat(local).st_mode & 0o100 else 0o644
+        # Nobody writes to it again, not a job either: the cluster's jobs cannot change their files.
+        mode = 0o555 if os.stat(local).st_mode & 0o100 else 0o444
         with open(local, "rb") as source, cachefile.replacing(found, mode) as out:
             shutil.copyfileobj(source, out, 1 << 20)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -99,8 +100,7 @@ class JobRunner:
         with self._lock:
             self.stopped = True
             running = list(self._running)
-        for process in running:
-            self._end(process)
+        self._end(*running)
 
     def _supervised(self, job: Job, environment: dict[str, str], running: Running) -> JobEnd:
         with contextlib.ExitStack() as files:
@@ -128,13 +128,17 @@ class JobRunner:
         try:
             while not watch.ended.wait(_CHECK_SECONDS):
                 running.rows.check(final=False)
+            _detach(job.stdout)
             running.rows.check(final=True)
+            if running.rows.is_unfinished:
+                with open(job.stdout, "ab") as file:
+                    file.write(b"\n")
         except BadRowError as error:
             if watch.ended.is_set() and watch.problem:
                 # A job that died within a row: how it died says more.
                 return ""
             self._end(watch.process)
-            return str(error)
+            return f"wrote a line to stdout that is no row: {error}"
         return ""
 
     def _start(
@@ -155,16 +159,18 @@ class JobRunner:
             self._running.add(process)
         return process
 
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
-        """End a job's whole process group; what the job left running in the background goes too."""
-        _signal_group(process, signal.SIGTERM)
+    def _end(self, *processes: subprocess.Popen[bytes]) -> None:
+        """End the whole process groups of jobs; what they left running in the background goes too."""
+        for process in processes:
+            _signal_group(process, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
+        while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
             time.sleep(0.02)
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
-        with self._lock:
-            self._running.discard(process)
+        for process in processes:
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+            with self._lock:
+                self._running.discard(process)
 
     def _environment(self, job: Job) -> dict[str, str]:
         found = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -207,6 +213,20 @@ class _Watch:
                 self.problem = f"was killed by {_signal_name(-code)}" if code < 0 else f"exited with code {code}"
         self._runner._end(self.process)
         self.ended.set()
+
+
+def _detach(path: str) -> None:
+    """Make sure that nobody writes to a job's output any more: a process that left the job's group still may.
+
+    A read lease is granted only for a file that nobody has open for writing (fcntl(2)); without one, a copy takes
+    the file's place.
+    """
+    with contextlib.suppress(OSError, AttributeError), open(path, "rb") as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return
+    shutil.copyfile(path, f"{path}.copy")
+    os.replace(f"{path}.copy", path)
 
 
 def _prepare(job: Job) -> None:

@@ -45,6 +45,11 @@ class DevOperation:
         """How the operation stands."""
         return self._state
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it uses its folder any more."""
+        return not self._thread.is_alive()
+
     def wait(self) -> OperationResult:
         """Wait for the end; raises `OperationFailed` when it fails or was aborted."""
         self._thread.join()
@@ -157,7 +162,7 @@ class DevOperation:
         try:
             sorting.sort_files(sources, path, columns, self._legs.folder)
         except TableError as error:
-            raise TableError(
+            raise OperationFailed(
                 f"{self._spec.shown}, sorting by {', '.join(columns)}: {error.message}", error.hint
             ) from None
         return path

@@ -41,15 +41,21 @@ def decode_row(line: bytes) -> Row:
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
-        shown = line[:80].decode("utf-8", "replace").rstrip("\n")
-        raise TableError(f"a line is no row: {shown!r}", "a table is a file of JSON objects, one a line")
+        raise TableError(f"a line is no row: {_shown(line)}", "a table is a file of JSON objects, one a line")
     return row
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:80].decode("utf-8", "replace").rstrip("\n"))
 
 
 def row_key(line: bytes, columns: tuple[str, ...]) -> SortKey:
     """Return the key of a row, given as a JSON line, by some of its columns; a missing one counts as null."""
     row = decode_row(line)
-    return tuple(value_key(row.get(column), column) for column in columns)
+    try:
+        return tuple(value_key(row.get(column), column) for column in columns)
+    except UnicodeEncodeError:
+        raise TableError(f"a line is no row: {_shown(line)}", "half of a surrogate pair is no text") from None
 
 
 def sort_lines(lines: list[bytes], columns: tuple[str, ...]) -> list[bytes]:

@@ -27,7 +27,7 @@ class Range:
 
 
 class BadRowError(Exception):
-    """A line that is no row; the message says which line and why."""
+    """A line that is no row; the message says which one and why."""
 
 
 def ranges(path: str, rows: int, count: int) -> list[Range]:
@@ -80,31 +80,32 @@ def copy_range(source: str, destination: str, part: Range) -> None:
 
 
 class RowChecker:
-    """Checks what a job writes to a file, while it writes.
+    """Checks the rows of a file, which may still grow: what a job writes, or a table that was put there by hand.
 
     A line must be a JSON object (RFC 8259, UTF-8, no NaN), its integers int64 or uint64, and it must not be longer
-    than `max_row_weight` bytes: the cluster would refuse the row. The job writes to the file itself and not through
-    us, so that a check that lags behind does not hold it up.
+    than `max_row_weight` bytes: the cluster would refuse the row. A job writes to its file itself and not through us,
+    so that a check that lags behind does not hold it up.
+
+    `rows` counts the rows that were checked; `is_unfinished` tells whether the last one has no line end.
     """
 
     def __init__(self, path: str, max_row_weight: int) -> None:
         import msgspec
 
         # A structure without fields: msgspec then checks the syntax and makes no values.
-        self._objects = msgspec.json.Decoder(msgspec.defstruct("Row", []))
-        self._values = msgspec.json.Decoder(dict[str, Any])
+        self._is_object = msgspec.json.Decoder(msgspec.defstruct("Row", [])).decode
+        self._values = msgspec.json.Decoder(dict[str, Any]).decode
+        self._errors = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError)
         self._path = path
         self._limit = max_row_weight
         self._position = 0
         self._wanted = BLOCK
         self._seen = 0
         self.rows = 0
+        self.is_unfinished = False
 
     def check(self, final: bool) -> None:
-        """Check what is new in the file, all of it when it is `final`; raises `BadRowError`.
-
-        A last line without its end gets one.
-        """
+        """Check what is new in the file, all of it when it is `final`; raises `BadRowError`."""
         with open(self._path, "rb", buffering=0) as file:
             while True:
                 left = os.fstat(file.fileno()).st_size - self._position
@@ -113,13 +114,15 @@ class RowChecker:
                 data = os.pread(file.fileno(), self._wanted, self._position)
                 end = data.rfind(b"\n") + 1
                 if not end and final and len(data) == left:
-                    self._end_line()
+                    self.is_unfinished = True
+                    end = left
+                    data += b"\n"
                 elif not end and left < self._wanted:
                     return
-                elif not end:
+                if not end:
                     self._widen(len(data))
                 else:
-                    self._check(data[:end])
+                    self._check(data[: end + self.is_unfinished])
                     self._position += end
                     self._wanted = BLOCK
 
@@ -132,67 +135,57 @@ class RowChecker:
     def _widen(self, length: int) -> None:
         """Look at more at once, because a line is longer than what was looked at."""
         if length > self._limit:
-            raise self._too_long(0)
+            raise self._too_long(self.rows + 1)
         self._wanted *= 2
 
-    def _end_line(self) -> None:
-        with open(self._path, "ab") as file:
-            file.write(b"\n")
-
-    def _check(self, lines: bytes) -> None:
-        count = lines.count(b"\n")
-        if self._is_good_syntax(lines, count):
-            self._check_numbers(lines)
-        else:
-            self._check_lines(lines)
-        self.rows += count
-
-    def _is_good_syntax(self, lines: bytes, count: int) -> bool:
-        import msgspec
-
+    def _check(self, block: bytes) -> None:
+        lines = block.split(b"\n")
+        lines.pop()
+        is_object = self._is_object
+        if len(block) > self._limit:
+            self._check_lengths(lines)
         try:
-            if len(lines) > self._limit or len(self._objects.decode_lines(lines)) != count:
-                return False
-            if not lines.isascii():
-                lines.decode()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return False
-        return True
+            if not block.isascii():
+                block.decode()
+            for line in lines:
+                is_object(line)
+        except self._errors:
+            raise self._first_bad(lines) from None
+        self._check_numbers(block, lines)
+        self.rows += len(lines)
 
-    def _check_lines(self, lines: bytes) -> None:
-        """Find the line that is no row; the numbers of all others are checked too."""
-        begin = 0
-        for index, line in enumerate(lines.split(b"\n")[:-1]):
+    def _check_lengths(self, lines: list[bytes]) -> None:
+        for number, line in enumerate(lines, self.rows + 1):
             if len(line) >= self._limit:
-                raise self._too_long(index)
-            self._check_line(lines, begin, begin + len(line))
-            begin += len(line) + 1
+                raise self._too_long(number)
 
-    def _too_long(self, index: int) -> BadRowError:
-        return BadRowError(
-            f"wrote row {self.rows + index + 1}, which is longer than max_row_weight, {self._limit:,} bytes"
-        )
-
-    def _check_numbers(self, lines: bytes) -> None:
+    def _check_numbers(self, block: bytes, lines: list[bytes]) -> None:
         """Check the lines that may hold a number out of range; all are known to be JSON objects."""
-        simple = lines.translate(_DIGITS_AS_ZERO)
+        simple = block.translate(_DIGITS_AS_ZERO)
         at = simple.find(_LONG_NUMBER)
         while at >= 0:
-            begin, end = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at)
-            self._check_line(lines, begin, end)
+            begin, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
+            try:
+                _check_integers(self._values(block[begin:end]))
+            except self._errors as error:
+                number = block.count(b"\n", 0, begin)
+                raise self._bad(number, lines[number], error) from None
             at = simple.find(_LONG_NUMBER, end)
 
-    def _check_line(self, lines: bytes, begin: int, end: int) -> None:
-        """Check the line that lies between two positions."""
-        import msgspec
+    def _first_bad(self, lines: list[bytes]) -> BadRowError:
+        for index, line in enumerate(lines):
+            try:
+                self._is_object(line.decode())
+            except self._errors as error:
+                return self._bad(index, line, error)
+        raise AssertionError("all lines are good one by one")
 
-        line = lines[begin:end]
-        try:
-            _check_integers(self._values.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-            number = self.rows + lines.count(b"\n", 0, begin) + 1
-            text = line[:_SHOWN].decode("utf-8", "replace")
-            raise BadRowError(f"wrote a line to stdout that is no row: line {number}: {text!r} ({error})") from None
+    def _bad(self, index: int, line: bytes, error: Exception) -> BadRowError:
+        text = line[:_SHOWN].decode("utf-8", "replace")
+        return BadRowError(f"line {self.rows + index + 1}: {text!r} ({error})")
+
+    def _too_long(self, number: int) -> BadRowError:
+        return BadRowError(f"line {number} is longer than max_row_weight, {self._limit:,} bytes")
 
 
 def _check_integers(value: Any) -> None:

@@ -38,8 +38,9 @@ _CONVERSIONS = {
 def sort_files(sources: list[str], destination: str, columns: tuple[str, ...], folder: str) -> None:
     """Write the rows of all sources to `destination`, sorted by columns; temporary files lie in `folder`.
 
-    Equal keys are in the same order whenever the same rows are sorted, and in that of the input when it is small.
-    Raises `TableError` for a line that is no row and for a value that has no order.
+    The sources hold rows, which have been checked before. Equal keys are in the same order whenever the same rows are
+    sorted, and in that of the input when it is small.
+    Raises `TableError` for a value that has no order.
     """
     columns = tuple(dict.fromkeys(columns))
     size = sum(map(os.path.getsize, sources))

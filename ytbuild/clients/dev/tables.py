@@ -12,7 +12,7 @@ from typing import IO, Any
 from ytbuild import cachefile
 from ytbuild.clients.base import DEFAULT_MAX_ROW_WEIGHT, Row
 from ytbuild.clients.dev.catalogue import Catalogue
-from ytbuild.clients.dev.rows import count_lines
+from ytbuild.clients.dev.rows import BadRowError, RowChecker
 from ytbuild.errors import TableError
 from ytbuild.text import quote
 
@@ -73,15 +73,22 @@ class TableStore:
                 yield _decode(line, number, table)
 
     def row_count(self, table: str) -> int:
-        """Return the number of rows of a table; it is counted once and remembered."""
+        """Return the number of rows of a table.
+
+        A table that was put there by hand is checked when it is first counted; `TableError` names a line that is no
+        row.
+        """
         path = self.existing_file(table)
         entry = self._catalogue.current(table)
         if entry is not None and entry.rows is not None:
             return entry.rows
-        with open(path, "rb") as file:
-            count = count_lines(file)
-        self._catalogue.record(table, os.path.basename(path), count, entry.sorted_by if entry else ())
-        return count
+        rows = RowChecker(path, DEFAULT_MAX_ROW_WEIGHT)
+        try:
+            rows.check(final=True)
+        except BadRowError as error:
+            raise TableError(f"{table} ({quote(path)}) holds what is no row: {error}", "correct the file") from None
+        self._catalogue.record(table, os.path.basename(path), rows.rows, entry.sorted_by if entry else ())
+        return rows.rows
 
     def replacing(self, table: str, append: bool = False) -> _Replacing:
         """Give a file that becomes the table when the block ends well; with `append` the rows of old come first."""

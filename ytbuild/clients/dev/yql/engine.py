@@ -53,10 +53,16 @@ class QueryResult:
 
 def check_query(query: str) -> None:
     """Parse a query; raises `QueryError`, naming the place, for what dev does not know."""
+    _checked(query)
+
+
+def _checked(query: str) -> tuple[Statement, ...]:
+    statements = parse(query)
     settings = pragmas.Settings()
-    for statement in parse(query):
+    for statement in statements:
         if isinstance(statement, Pragma):
             settings = pragmas.applied(settings, statement.name, statement.place)
+    return statements
 
 
 def run_query(query: str, tables: TableStore, folder: str, max_row_weight: int = _MAX_ROW_WEIGHT) -> QueryResult:
@@ -65,8 +71,7 @@ def run_query(query: str, tables: TableStore, folder: str, max_row_weight: int =
     `folder` is for temporary files, on the file system of the tables, and is left empty. Raises `QueryError` for a
     query that dev cannot run or that failed, `TableError` for a table that is missing or broken.
     """
-    check_query(query)
-    statements = parse(query)
+    statements = _checked(query)
     os.makedirs(folder, exist_ok=True)
     try:
         with ExitStack() as stack:

@@ -201,6 +201,8 @@ def _strings() -> Sequence[Function]:
     find = "CASE WHEN contains({0}, {1}) THEN CAST(strlen(substr({0}, 1, instr({0}, {1}) - 1)) AS UBIGINT) END"
     before_last = "regexp_extract({0}, '(?s)^(.*)' || regexp_escape({1}), 1)"
     rfind = f"CASE WHEN contains({{0}}, {{1}}) THEN CAST(strlen({before_last}) AS UBIGINT) END"
+    # Of an empty list array_to_string makes NULL in some versions of DuckDB.
+    join = "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN COALESCE(array_to_string({0}, {1}), '') END"
     strip = text_sql(rf"^{_BLANK}+|{_BLANK}+$")
     return (
         _plain("LENGTH", "String", "CAST(strlen({0}) AS UBIGINT)", types.UINT32),
@@ -220,7 +222,7 @@ def _strings() -> Sequence[Function]:
         _plain("String::Strip", "String", f"regexp_replace({{0}}, {strip}, '', 'g')", types.STRING),
         _plain("String::ReplaceAll", "String String String", "replace({0}, {1}, {2})", types.STRING),
         Function("String::SplitToList", "(String, String) -> List<String>", 2, 2, _split),
-        _plain("String::JoinFromList", "List<String> String", "array_to_string({0}, {1})", types.STRING),
+        _plain("String::JoinFromList", "List<String> String", join, types.STRING),
         _plain("Unicode::GetLength", "String", "CAST(length({0}) AS UBIGINT)", types.UINT64),
         _plain("Unicode::ToLower", "String", "lower({0})", types.UTF8),
         _plain("Unicode::ToUpper", "String", "upper({0})", types.UTF8),

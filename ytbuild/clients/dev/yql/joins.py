@@ -234,8 +234,9 @@ def _joined(left: str, right: str, step: _Step, context: Context) -> str:
     if kind in _SQL:
         return f"{left} {_SQL[kind]} {right} ON ({step.condition})"
     if kind in _ONE_SIDED:
-        one, other = (left, right) if kind.startswith("LEFT") else (right, left)
-        return f"(SELECT * FROM ({one}) {_ONE_SIDED[kind]} ({other}) ON ({step.condition})) AS {context.new_name()}"
+        if kind.startswith("RIGHT"):
+            left, right = right, f"(SELECT * FROM {left}) AS {context.new_name()}"
+        return f"(SELECT * FROM {left} {_ONE_SIDED[kind]} {right} ON ({step.condition})) AS {context.new_name()}"
     marks = context.new_name(), context.new_name()
     one, other = (f"(SELECT *, 1 AS {mark} FROM {side})" for mark, side in zip(marks, (left, right), strict=True))
     missing = " OR ".join(f"{mark} IS NULL" for mark in marks)

@@ -39,5 +39,7 @@ def _json(sql: str, kind: Type, column: str, depth: int) -> str:
     if kind.name == "List":
         item = f"item{depth}"
         inside = f"COALESCE({_json(item, kind.item, column, depth + 1)}, 'null')"
-        return f"'[' || array_to_string([{inside} for {item} in {sql}], ',') || ']'"
+        # Of an empty list array_to_string makes NULL in some versions of DuckDB.
+        items = f"COALESCE(array_to_string([{inside} for {item} in {sql}], ','), '')"
+        return f"CASE WHEN {sql} IS NOT NULL THEN '[' || {items} || ']' END"
     return f"CAST({sql} AS VARCHAR)"

@@ -44,7 +44,7 @@ def table_of(path: str, rows_sql: str, run: Run) -> Table | None:
 
 
 def _names(rows_sql: str, run: Run) -> tuple[list[str], int, int]:
-    """Return the names of all columns, those of the first row first, the number of lines, and of objects among them."""
+    """Return the columns' names, those of the first row first, the number of lines, and of objects among them."""
     ((lines, objects),) = run(f"SELECT count(*), count(*) FILTER (json_type(json) = 'OBJECT') FROM {rows_sql}")
     if lines != objects:
         return [], int(str(lines)), int(str(objects))

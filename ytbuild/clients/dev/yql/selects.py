@@ -19,6 +19,7 @@ from ytbuild.clients.dev.yql.syntax import (
     ColumnName,
     Expression,
     Item,
+    Literal,
     NamedValue,
     Order,
     Place,
@@ -261,7 +262,7 @@ class _Selecting:
         value = binder.bind(order.value)
         if value.type.name in ("Yson", "List"):
             raise order.place.error(f"ORDER BY {value.type}", "values of this type have no order")
-        if value.constant is not None:
+        if isinstance(order.value, Literal):
             raise order.place.error("ORDER BY a constant", "name a column; YQL does not order by a column's number")
         return converted(value, types.STRING) if value.type == types.NULL else value
 

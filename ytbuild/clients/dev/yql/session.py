@@ -40,17 +40,20 @@ class Session:
     """A DuckDB that lives as long as one query.
 
     It reads `readable` and writes `writable`, and nothing else: no other file, no network, no extension; a query
-    cannot change that. What does not fit into memory goes to `folder`.
+    cannot change that. What does not fit into `memory` bytes goes to `folder`; by default that is a quarter of the
+    machine's memory, from 1 to 4 GiB.
     """
 
-    def __init__(self, folder: str, readable: Iterable[str], writable: Iterable[str], longest_line: int) -> None:
+    def __init__(
+        self, folder: str, readable: Iterable[str], writable: Iterable[str], longest_line: int, memory: int = 0
+    ) -> None:
         import duckdb
 
         self._failure = duckdb.Error
         largest = _object_size(longest_line)
         self._connection = duckdb.connect(":memory:")
         allowed = ", ".join(text_sql(path) for path in (*readable, *writable))
-        memory = min(max(_GIB, _machine_memory() // 4), 4 * _GIB)
+        memory = memory or min(max(_GIB, _machine_memory() // 4), 4 * _GIB)
         threads = max(1, min(os.cpu_count() or 1, memory // (64 * largest)))
         # Created when first needed: that takes longer than a small query.
         self._macros = dict(MACROS)
