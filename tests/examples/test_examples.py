@@ -22,9 +22,6 @@ from tests.support import Pipeline
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 NOT_COPIED = (".build", ".dev", "__pycache__", "secrets.env")
-# DISTINCT, JOIN and GROUP BY leave the order of rows open, on the cluster as in dev.
-IN_ANY_ORDER = {"yql": {"readers.jsonl", "titles.jsonl", "genres.jsonl"}}
-
 _TABLE = re.compile(r"`(?P<path>//\S+)`:")
 
 
@@ -70,9 +67,7 @@ def rows(lines: tuple[str, ...]) -> list[str]:
 
 def tables(root: Path) -> dict[str, list[str]]:
     """Return the lines of all tables' files."""
-    any_order = IN_ANY_ORDER.get(root.name, set())
-    found = {path.name: path.read_text(encoding="utf-8").splitlines() for path in root.glob(".dev/*.jsonl")}
-    return {name: sorted(lines) if name in any_order else lines for name, lines in found.items()}
+    return {path.name: path.read_text(encoding="utf-8").splitlines() for path in root.glob(".dev/*.jsonl")}
 
 
 def content(folder: Path) -> dict[str, str]:

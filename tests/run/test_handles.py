@@ -117,14 +117,17 @@ def test_abort_ends_the_jobs_processes_and_those_that_they_started(prepared: Pip
     body = (
         "handle = run_vanilla(self.context, blocks.vanilla, sync=False)\n"
         f"while not os.path.exists({str(file)!r}) or open({str(file)!r}).read().count(chr(10)) < 5:\n"
-        f"    time.sleep(0.02)\nhandle.abort()\n"
-        f"seen += [pid for pid in open({str(file)!r}).read().split() if os.path.exists('/proc/' + pid + '/exe')]"
+        f"    time.sleep(0.02)\n"
+        f"handle.abort()\n"
+        f"left = open({str(file)!r}).read().split()\n"
+        "end = time.monotonic() + 2\n"
+        "while left and time.monotonic() < end:\n"
+        # A process that is dead, and that nobody has waited for, has no `exe`.
+        "    left = [pid for pid in left if os.path.exists(f'/proc/{pid}/exe')]\n"
+        "seen.append(left)"
     )
-    # A process that is dead and not yet waited for has no `exe`.
-    left = saw(prepared, body)
+    assert saw(prepared, body) == [[]]
     assert len(pids(file)) == 5
-    until(lambda: not any(map(alive, pids(file))), 3)
-    assert left == [] or not any(alive(int(pid)) for pid in left)
 
 
 def test_jobs_that_take_no_notice_of_sigterm_are_ended_together(prepared: Pipeline) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.clients.yql.conftest import Yql
@@ -193,3 +195,9 @@ def test_what_does_not_fit_is_an_error_with_its_place(table: Yql, query: str, pr
 )
 def test_hints(table: Yql, query: str, hint: str) -> None:
     assert table.fails(query).hint == hint
+
+
+def test_rows_without_an_order_come_in_the_same_one_each_time(yql: Yql) -> None:
+    yql.table("//t/many", *({"key": f"k{number * 7919 % 5003}"} for number in range(20_000)))
+    query = "SELECT key, COUNT(*) AS count FROM `//t/many` GROUP BY key"
+    assert len({json.dumps(yql.run(query).rows) for _ in range(4)}) == 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +38,7 @@ from ytbuild.clients.dev.yql.syntax import (
 from ytbuild.errors import QueryError
 
 _MAX_ROW_WEIGHT = 128 << 20
+_PLACE = re.compile(r"YQL, (\d+):(\d+): ")
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,12 @@ def check_query(query: str) -> None:
 
 
 def _checked(query: str) -> tuple[Statement, ...]:
-    statements = parse(query)
-    settings = pragmas.Settings()
-    for statement in statements:
-        if isinstance(statement, Pragma):
-            settings = pragmas.applied(settings, statement.name, statement.place)
+    with _line_shown(query):
+        statements = parse(query)
+        settings = pragmas.Settings()
+        for statement in statements:
+            if isinstance(statement, Pragma):
+                settings = pragmas.applied(settings, statement.name, statement.place)
     return statements
 
 
@@ -74,7 +77,7 @@ def run_query(query: str, tables: TableStore, folder: str, max_row_weight: int =
     statements = _checked(query)
     os.makedirs(folder, exist_ok=True)
     try:
-        with ExitStack() as stack:
+        with _line_shown(query), ExitStack() as stack:
             files = QueryFiles(tables, sorted(set(_paths(statements))), stack)
             outputs = [os.path.join(folder, f"output-{at}.jsonl") for at in range(len(statements))]
             readable = [*files.readable, *outputs]
@@ -84,6 +87,21 @@ def run_query(query: str, tables: TableStore, folder: str, max_row_weight: int =
         raise QueryError("YQL: the query is nested too deeply", "give parts of it a name: $part = …;") from None
     finally:
         _empty(folder)
+
+
+@contextmanager
+def _line_shown(query: str) -> Iterator[None]:
+    """Add the line that an error names: a query is seldom in view where its error is read."""
+    try:
+        yield
+    except QueryError as error:
+        found = _PLACE.match(error.message)
+        if found:
+            text = query.split("\n")[int(found[1]) - 1].rstrip()
+            indent = "".join(char if char == "\t" else " " for char in text[: int(found[2]) - 1])
+            error.message += f"\n  {text}\n  {indent}^"
+        error.hint = error.hint or "what dev knows of YQL: docs/reference/yql.md"
+        raise
 
 
 def _empty(folder: str) -> None:

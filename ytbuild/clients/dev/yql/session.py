@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ytbuild.clients.dev.yql.casts import MACROS
@@ -13,6 +13,7 @@ from ytbuild.clients.dev.yql.typed import text_sql
 from ytbuild.errors import QueryError
 
 _GIB = 1 << 30
+_SMALL = 64 << 20
 _SMALLEST_OBJECT = 1 << 20
 # How often a large row may be in memory: read, as columns, and as the text that is written, each of them twice.
 _COPIES = 16
@@ -45,7 +46,7 @@ class Session:
     """
 
     def __init__(
-        self, folder: str, readable: Iterable[str], writable: Iterable[str], longest_line: int, memory: int = 0
+        self, folder: str, readable: Collection[str], writable: Iterable[str], longest_line: int, memory: int = 0
     ) -> None:
         import duckdb
 
@@ -55,6 +56,9 @@ class Session:
         allowed = ", ".join(text_sql(path) for path in (*readable, *writable))
         memory = memory or min(max(_GIB, _machine_memory() // 4), 4 * _GIB)
         threads = max(1, min(os.cpu_count() or 1, memory // (64 * largest)))
+        if sum(map(os.path.getsize, filter(os.path.isfile, readable))) < _SMALL:
+            # Several threads give rows without ORDER BY in another order each time.
+            threads = 1
         # Created when first needed: that takes longer than a small query.
         self._macros = dict(MACROS)
         for setting in (
