@@ -108,8 +108,8 @@ class JobRunner:
             stdin: IO[bytes] | int = subprocess.DEVNULL
             if job.stdin:
                 stdin = running.input = files.enter_context(open(job.stdin, "rb"))
-            stdout = files.enter_context(open(job.stdout, "wb")) if job.stdout else log
-            process = self._start(["/bin/bash", "-c", job.command], job.sandbox, environment, stdin, stdout, log)
+            with open(job.stdout, "wb") if job.stdout else contextlib.nullcontext(log) as stdout:
+                process = self._start(["/bin/bash", "-c", job.command], job.sandbox, environment, stdin, stdout, log)
             watch = _Watch(self, process, job.time_limit)
             try:
                 problem = self._checked(job, running, watch)
