@@ -40,7 +40,9 @@ def test_packing_is_shown_on_a_terminal(pipeline: Pipeline) -> None:
 
 
 def test_a_map_shows_how_much_it_has_read_and_written(pipeline: Pipeline) -> None:
-    code = "import sys, time\nfor line in sys.stdin:\n    sys.stdout.write(line)\nsys.stdout.flush()\ntime.sleep(1.2)\n"
+    code = (
+        "import sys, time\nfor line in sys.stdin:\n    sys.stdout.write(line)\nsys.stdout.flush()\ntime.sleep(1.2)\n"
+    )
     pipeline.write("stages/first/src/mapper.py", code)
     pipeline.write(".dev/input.jsonl", '{"n": 1}\n{"n": 2}\n')
     said = on_a_terminal(pipeline, "run")

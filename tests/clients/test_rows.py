@@ -101,9 +101,10 @@ def test_a_bad_integer_after_a_good_long_one_is_found(tmp_path: Path) -> None:
     assert "line 3" in complaint(tmp_path, b'{"a":%d}\n{"a":"%d"}\n{"a":%d}\n' % (2**64 - 1, 2**64, 2**64))
 
 
-def test_a_last_row_without_an_end_gets_one(tmp_path: Path) -> None:
-    assert checked(tmp_path, b'{"a":1}\n{"a":2}').rows == 2
-    assert (tmp_path / "out").read_bytes() == b'{"a":1}\n{"a":2}\n'
+def test_a_last_row_without_an_end_is_told_of(tmp_path: Path) -> None:
+    found = checked(tmp_path, b'{"a":1}\n{"a":2}')
+    assert found.rows == 2 and found.is_unfinished
+    assert not checked(tmp_path, b'{"a":1}\n').is_unfinished
 
 
 def test_a_cut_last_row_is_named(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_a_row_as_long_as_the_limit_passes(tmp_path: Path, length: int) -> None:
 def test_a_row_above_the_limit_is_refused_by_its_number(tmp_path: Path, length: int, end: bytes) -> None:
     row = b'{"a":"%s"}' % (b"x" * (length - 8))
     said = complaint(tmp_path, b"{}\n" + row + end, limit=10)
-    assert "row 2" in said and "max_row_weight, 10 bytes" in said
+    assert "line 2" in said and "max_row_weight, 10 bytes" in said
 
 
 def test_the_lines_before_a_long_row_are_checked_too(tmp_path: Path) -> None:
@@ -167,5 +168,5 @@ def test_a_line_without_end_is_refused_before_it_is_all_read(tmp_path: Path) -> 
     path = tmp_path / "out"
     path.write_bytes(b'{"a":"' + b"x" * (2 * BLOCK))
     checker = RowChecker(str(path), BLOCK)
-    with pytest.raises(BadRowError, match="row 1"):
+    with pytest.raises(BadRowError, match="line 1"):
         checker.check(final=False)

@@ -150,18 +150,6 @@ def test_escapes_in_texts_are_compared_as_what_they_mean(sort: Sort, value: str)
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("line", [
-    b"oops", b"", b" ", b"null", b"[1]", b"3", b'{"k":2,}', b'{"k":2}x', b'{"k":2}{"k":0}', b'{"k":"a\tb"}',
-    b'{"k":2,"z":nan}', b'{"k":2,"z":01}', b'{"k":2,"z":"\xff"}', b'{"k":2}\0', b"\0", b"\x1f", b'{"k":2}\x1fz',
-    b"#x", b"\r", b'{"k":2} // x', b'{"k":"\xff"}',
-])  # fmt: skip
-def test_a_line_that_is_no_row_is_an_error(sort: Sort, way: str, line: bytes) -> None:
-    before = lines([{"k": 5}, {"k": 4}, {"k": 7}])
-    with pytest.raises(TableError, match="no row"):
-        sort(way, before + line + b"\n" + before, sampled=2)
-
-
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("value", ["[]", "{}", "[1]", '{"a":1}'])
 def test_a_value_without_an_order_is_an_error(sort: Sort, way: str, value: str) -> None:
     before = lines([{"k": 5}, {"k": 4}, {"k": 7}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,29 @@ def test_a_value_that_json_cannot_hold_names_row_and_column(store: TableStore, v
 def test_the_count_includes_a_last_line_without_an_end(store: TableStore, tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text('{"n": 1}\n{"n": 2}')
     assert store.row_count("//t") == 2
+
+
+@pytest.mark.parametrize("line", [
+    b"oops", b"", b" ", b"null", b"[1]", b"3", b'{"k":2,}', b'{"k":2}x', b'{"k":2}{"k":0}', b'{"k":"a\tb"}',
+    b'{"k":2,"z":nan}', b'{"k":2,"z":01}', b'{"k":2,"z":"\xff"}', b'{"k":2}\0', b"\0", b"\x1f", b'{"k":2}\x1fz',
+    b"#x", b"\r", b'{"k":2} // x', b'{"k":"\xff"}',
+])  # fmt: skip
+def test_a_line_that_is_no_row_is_named_when_a_table_put_there_by_hand_is_counted(
+    store: TableStore, tmp_path: Path, line: bytes
+) -> None:
+    (tmp_path / "t.jsonl").write_bytes(b'{"k":5}\n' + line + b'\n{"k":4}\n')
+    with pytest.raises(TableError, match=r"//t .* holds what is no row: line 2"):
+        store.row_count("//t")
+
+
+def test_a_table_put_there_by_hand_is_counted_once(store: TableStore, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b'{"k":5}\n{"k":4}')
+    assert store.row_count("//t") == 2
+    before = path.stat()
+    path.write_bytes(b'{"k":5}\n  {"k":4'[: before.st_size])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store.row_count("//t") == 2
+    os.utime(path)
+    with pytest.raises(TableError, match="line 2"):
+        store.row_count("//t")

@@ -146,8 +146,6 @@ class RowChecker:
         lines = io.BytesIO(block).readlines()
         if not block.endswith(b"\n"):
             lines.pop()
-        if len(block) > self._limit:
-            self._check_lengths(lines)
         try:
             if not block.isascii():
                 b"".join(lines).decode()
@@ -155,6 +153,8 @@ class RowChecker:
             deque(map(self._is_object, lines), maxlen=0)
         except self._errors:
             raise self._first_bad(lines) from None
+        if len(block) > self._limit:
+            self._check_lengths(lines)
         self._check_numbers(block)
         self.rows += len(lines)
 
