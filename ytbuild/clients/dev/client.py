@@ -145,7 +145,7 @@ class DevClient(Client):
         """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
         found = uploads.selected(self._config.directory, local_dir, pattern)
         self._files.make_folder(path)
-        uploaded = [f"{path.rstrip('/')}/{relative}" for relative, _ in found]
+        uploaded = [f"{path}/{relative}" for relative, _ in found]
         for destination, (_, local) in zip(uploaded, found, strict=True):
             self._files.upload(local, destination)
         return uploaded

@@ -23,7 +23,7 @@ _IN_MEMORY = 16 << 20
 _RUN = 48 << 20
 _MERGED_AT_ONCE = 64
 _SAMPLED = 1000
-_MEMORY_LIMIT = "256MB"
+_MEMORY_LIMIT = "400MB"
 _MAX_THREADS = 4
 
 _CONVERSIONS = {
@@ -104,7 +104,7 @@ def _query(sources: list[str], destination: str, columns: tuple[str, ...], types
     return f"""
         COPY (
             SELECT line FROM (
-                SELECT line, from_json_strict(line, {_quoted(wanted)}) AS keys FROM read_csv(
+                SELECT line, from_json(line, {_quoted(wanted)}) AS keys FROM read_csv(
                     [{files}], columns={{'line': 'VARCHAR'}}, auto_detect=false, new_line='\\n', {separate}
                 )
             ) ORDER BY {keys}, hash(line)

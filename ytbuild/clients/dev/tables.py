@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
@@ -113,7 +115,7 @@ class TableStore:
                 shutil.copyfileobj(file, out, 1 << 20)
             return
         destination = self.file_of(table)
-        with cachefile.translated(destination):
+        with cachefile.translated(destination), _freed_later(destination):
             cachefile.rename_over(path, destination)
         self._catalogue.record(table, os.path.basename(destination), rows, sorted_by)
 
@@ -148,6 +150,24 @@ class TableStore:
             found += [(None, name) for name in sorted(free) if name.endswith(".jsonl")]
         paths = ((table, os.path.join(self._folder, name)) for table, name in found)
         return [(table, path) for table, path in paths if os.path.isfile(path)]
+
+
+@contextlib.contextmanager
+def _freed_later(path: str) -> Iterator[None]:
+    """Keep the file that the block replaces, and remove it in the background.
+
+    Freeing the pages of a large file takes longer than any other step of making an output the table.
+    """
+    aside = cachefile.temporary_name(os.path.dirname(path))
+    try:
+        os.link(path, aside)
+    except OSError:
+        aside = ""
+    try:
+        yield
+    finally:
+        if aside:
+            threading.Thread(target=os.unlink, args=[aside], name="free").start()
 
 
 class _Replacing:
