@@ -244,3 +244,12 @@ def test_progress_can_be_asked_for_at_any_time(prepared: Pipeline) -> None:
         + "seen.append([last.leg, last.rows_in, last.rows_out, last.jobs_done, last.jobs])"
     )
     assert saw(prepared, body) == json.loads('[["map", 1, 1, 1, 1]]')
+
+
+def test_what_a_job_leaves_running_in_a_session_of_its_own_is_ended_with_the_operation(prepared: Pipeline) -> None:
+    file = prepared.root / "pids"
+    job = f"setsid bash -c 'echo $$ > {file}; sleep 60' >/dev/null 2>&1 & while [ ! -s {file} ]; do sleep 0.02; done"
+    operation(prepared, "vanilla: {}")
+    code(prepared, f"run_vanilla(self.context, blocks.vanilla, job={job!r})")
+    ran(prepared)
+    until(lambda: not any(map(alive, pids(file))), 3)

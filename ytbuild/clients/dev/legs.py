@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ytbuild import cachefile
 from ytbuild.clients.base import LegCommand, OperationProgress, OperationSpec
-from ytbuild.clients.dev import repeat, requirements, rows
+from ytbuild.clients.dev import repeat, requirements, rows, strays
 from ytbuild.clients.dev.files import FileStore
 from ytbuild.clients.dev.jobs import Job, JobRunner, Running
 from ytbuild.clients.dev.python import JobPython
@@ -93,6 +93,11 @@ class LegRunner:
         with self._lock:
             self.failure = self.failure or failure
         self._jobs.stop()
+
+    def end_strays(self) -> None:
+        """End what jobs left running outside of their process groups."""
+        if self._started_jobs:
+            strays.end("YT_OPERATION_ID", self._id)
 
     def run(self, command: LegCommand, source: str | None, rows_in: int) -> tuple[list[str], int]:
         """Run the jobs of a leg at once, each on its range of rows; return their outputs in order, and the rows.

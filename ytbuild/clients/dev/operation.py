@@ -84,6 +84,7 @@ class DevOperation:
         finally:
             if timer is not None:
                 timer.cancel()
+            self._legs.end_strays()
             self._clean()
 
     def _ended(self, state: State) -> None:

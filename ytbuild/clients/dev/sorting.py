@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -96,24 +95,23 @@ def _types(sources: list[str], columns: tuple[str, ...]) -> list[type] | None:
 
 
 def _query(sources: list[str], destination: str, columns: tuple[str, ...], types: list[type]) -> str:
-    wanted = json.dumps(dict.fromkeys(columns, "JSON"), ensure_ascii=False)
+    wanted = ", ".join(_quoted(_pointer(column)) for column in columns)
     files = ", ".join(map(_quoted, sources))
     separate = "delim='\x1f', quote='', escape='', header=false"
-    keys = ", ".join(_sort_key(column, kind) for column, kind in zip(columns, types, strict=True))
+    order_by = ", ".join(_sort_key(f"keys[{number}]", kind) for number, kind in enumerate(types, 1))
     # The hash makes the order of equal keys the same every time; a row number would leave one thread to work.
     return f"""
         COPY (
             SELECT line FROM (
-                SELECT line, from_json(line, {_quoted(wanted)}) AS keys FROM read_csv(
+                SELECT line, json_extract(line, [{wanted}]) AS keys FROM read_csv(
                     [{files}], columns={{'line': 'VARCHAR'}}, auto_detect=false, new_line='\\n', {separate}
                 )
-            ) ORDER BY {keys}, hash(line)
+            ) ORDER BY {order_by}, hash(line)
         ) TO {_quoted(destination)} (FORMAT csv, DELIMITER '\x1f', QUOTE '', ESCAPE '', HEADER false)
     """
 
 
-def _sort_key(column: str, kind: type) -> str:
-    value = f"keys.{_identifier(column)}"
+def _sort_key(value: str, kind: type) -> str:
     conversion = _CONVERSIONS[kind].format(json=value, text=f"{value}::VARCHAR")
     return f"CASE WHEN {value} IS NULL OR {value}::VARCHAR = 'null' THEN NULL ELSE {conversion} END ASC NULLS FIRST"
 
@@ -122,8 +120,9 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _pointer(column: str) -> str:
+    """Return the JSON pointer of a column (RFC 6901)."""
+    return "/" + column.replace("~", "~0").replace("/", "~1")
 
 
 def _sort_by_runs(sources: list[str], destination: str, columns: tuple[str, ...], folder: str) -> None:
