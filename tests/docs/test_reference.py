@@ -14,8 +14,9 @@ import pytest
 
 import ytbuild
 from tests.docs import console, pages
+from tests.docs.interface import COMMAND_NAMES, command, error_classes, options
 from tests.support import Pipeline
-from ytbuild import errors, shipped
+from ytbuild import shipped
 from ytbuild.cli.main import cli
 from ytbuild.clients.base import Client
 from ytbuild.config import pipeline as pipeline_config
@@ -23,132 +24,11 @@ from ytbuild.config import stage as stage_config
 from ytbuild.config.documents import Documents
 from ytbuild.graph import rules
 
-COMMANDS = pages.read(pages.REFERENCE / "commands.md")
 CONFIGURATION = pages.read(pages.REFERENCE / "configuration.md")
 ARCHIVE = pages.read(pages.REFERENCE / "archive.md")
 IGNORE_RULES = pages.read(pages.REFERENCE / "ignore-rules.md")
 PYTHON_API = pages.read(pages.REFERENCE / "python-api.md")
 ERRORS = pages.read(pages.REFERENCE / "errors.md")
-
-COMMON = "## Options of every command"
-
-CONTEXT = click.Context(cli)
-COMMAND_NAMES = cli.list_commands(CONTEXT)
-
-
-def command(name: str) -> click.Command:
-    """Return one command of the click app."""
-    found = cli.get_command(CONTEXT, name)
-    assert isinstance(found, click.Command)
-    return found
-
-
-def options(of: click.Command) -> set[str]:
-    """Return every spelling of every option of a command; click adds `-h` only when it runs."""
-    spellings = {spelling for parameter in of.get_params(click.Context(of)) for spelling in parameter.opts}
-    return {spelling for spelling in spellings if spelling.startswith("-")} | {"-h"}
-
-
-def documented(text: str) -> set[str]:
-    """Return the spellings of the options in the first column of a section's tables."""
-    found: set[str] = set()
-    for cells in pages.rows(text):
-        found |= {code.split(" ")[0] for code in pages.code_spans(cells[0]) if code.startswith("-")}
-    return found
-
-
-# commands.md
-
-
-def test_every_command_has_its_section() -> None:
-    headings = set(re.findall(r"^## `ytbuild (\S+)`$", COMMANDS, re.MULTILINE))
-    assert headings == set(COMMAND_NAMES)
-
-
-@pytest.mark.parametrize("name", COMMAND_NAMES)
-def test_a_commands_own_options_are_in_its_section(name: str) -> None:
-    own = options(command(name)) - options(cli)
-    # The app has --help, too; whatever else it shares with its commands stands in the common table.
-    assert documented(pages.section(COMMANDS, f"## `ytbuild {name}`")) == own
-
-
-def test_the_common_options_are_in_their_section() -> None:
-    text = pages.section(COMMANDS, COMMON)
-    assert documented(text) | {"--version"} == options(cli)
-    assert "`ytbuild --version`" in text
-
-
-@pytest.mark.parametrize("name", COMMAND_NAMES)
-def test_every_command_takes_the_common_options(name: str) -> None:
-    assert documented(pages.section(COMMANDS, COMMON)) <= options(command(name))
-
-
-@pytest.mark.parametrize("name", COMMAND_NAMES)
-def test_a_commands_arguments_are_in_its_synopsis(name: str) -> None:
-    heading = f"## `ytbuild {name}`"
-    start = COMMANDS.splitlines().index(heading)
-    block = next(block for block in console.blocks(COMMANDS) if block.line > start)
-    synopsis = block.lines[0]
-    assert synopsis.startswith(f"ytbuild {name}")
-    for parameter in command(name).params:
-        if isinstance(parameter, click.Argument):
-            assert parameter.make_metavar(click.Context(command(name))) in synopsis
-        elif set(parameter.opts) - options(cli):
-            assert parameter.opts[0] in synopsis
-
-
-def test_the_exit_codes_are_those_of_the_errors() -> None:
-    codes = {int(cells[0]) for cells in pages.rows(pages.section(COMMANDS, "## Exit codes"))}
-    assert codes == {0, 130} | {error.exit_code for error in error_classes()}
-
-
-def fields(value: Any, path: str = "") -> Iterator[str]:
-    """Give the path of every value in a JSON answer, `[]` for an item of a list."""
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from fields(item, f"{path}.{name}" if path else name)
-    elif isinstance(value, list) and value:
-        for item in value:
-            yield from fields(item, f"{path}[]")
-    else:
-        yield path
-
-
-@pytest.fixture
-def changed(pipeline: Pipeline) -> Pipeline:
-    """A pipeline that was built and has changed since in every way that `diff` tells apart."""
-    pipeline.write("stages/first/src/gone.py", "x")
-    pipeline.write("stages/first/src/secrets.env")
-    pipeline.build()
-    pipeline.write("stages/first/src/mapper.py", "pass\n")
-    (pipeline.root / "stages/first/src/gone.py").unlink()
-    (pipeline.root / "stages/first/src/link.py").symlink_to("mapper.py")
-    pipeline.write(".dev/input.jsonl", '{"a": {"b": 1}}\n')
-    return pipeline
-
-
-@pytest.mark.parametrize("arguments", ["build", "diff", "ls", "ls --ignored", "table", "table PATH"])
-def test_every_field_of_json_is_in_its_table(changed: Pipeline, arguments: str) -> None:
-    words = arguments.replace("PATH", "//tmp/test/input").split()
-    answer = json.loads(changed.run(*words, "--json", check=True).stdout)
-    found = {re.sub(r"\[\]$", "", path) for path in fields(answer)}
-    # What is in a row is not ytbuild's to describe.
-    found = {re.sub(r"^head\[\]\..*", "head", path) for path in found}
-    # The two objects of a change are described below the table.
-    found = {re.sub(r"(changes\[\]\.(old|new))\..*", r"\1", path) for path in found}
-    table = pages.rows(pages.section(COMMANDS, f"### JSON of `ytbuild {arguments} --json`"))
-    said = {cells[0].strip("`") for cells in table}
-    # `targets` itself is said where it may be empty.
-    assert said - {"targets"} == found
-
-
-def test_every_field_of_a_changed_member_is_described(changed: Pipeline) -> None:
-    answer = json.loads(changed.run("diff", "--json", check=True).stdout)
-    members = [item for target in answer["targets"] for change in target["changes"] for item in change.values()]
-    names = {name for member in members if isinstance(member, dict) for name in member}
-    text = pages.section(COMMANDS, "### JSON of `ytbuild diff --json`").rpartition("|")[2]
-    assert names == {"size", "mode", "hash", "link"}
-    assert names <= set(pages.code_spans(text))
 
 
 # configuration.md
@@ -226,12 +106,6 @@ def test_every_mode_is_described() -> None:
 
 
 # errors.md
-
-
-def error_classes() -> list[type[errors.YtbuildError]]:
-    """Return all expected errors."""
-    found = [value for value in vars(errors).values() if inspect.isclass(value)]
-    return [value for value in found if issubclass(value, errors.YtbuildError)]
 
 
 def test_every_error_has_its_row_with_its_exit_code() -> None:

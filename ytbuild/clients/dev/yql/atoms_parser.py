@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from ytbuild.clients.dev.yql.cursor import Cursor
@@ -27,16 +28,16 @@ REFUSED_WORDS = {
 }
 
 
-class AtomsParser:
+class AtomsParser(ABC):
     """Parses operands from a cursor; `query` parses what begins with SELECT, the subclass whole expressions."""
 
     def __init__(self, cursor: Cursor, query: Callable[[], Query]) -> None:
         self._cursor = cursor
         self._query = query
 
+    @abstractmethod
     def expression(self) -> Expression:
         """Parse one expression; raises `QueryError` where there is none."""
-        raise NotImplementedError
 
     def expressions(self, closing: str) -> tuple[Expression, ...]:
         """Parse expressions between commas up to and with the closing sign; a comma before it is allowed."""
