@@ -132,8 +132,11 @@ def _columns(operation: Operation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     section = operation.section
     for key in ("sort_by", "reduce_by"):
         value = operation.settings.get(key)
-        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            raise section.error(key, "has a column with an order", "name columns only: dev sorts ascending")
+        ordered = [item.get("name") for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+        if ordered:
+            raise section.error(
+                key, f"gives an order to the column {ordered[0]!r}", "dev sorts ascending: name it only"
+            )
     sort_by, reduce_by = section.texts("sort_by"), section.texts("reduce_by")
     if operation.kind == "sort":
         required(operation, "sort_by")
