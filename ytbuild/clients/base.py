@@ -115,8 +115,20 @@ class Client(YqlHelpers):
     """Tables, files, queries and operations on one backend."""
 
     @abstractmethod
-    def write_table(self, table_path: str, rows: Iterable[Row], *, append: bool = False) -> None:
-        """Write rows to a table, replacing it unless `append`; all of them or none."""
+    def write_table(
+        self,
+        table_path: str,
+        rows: Iterable[Row],
+        *,
+        append: bool = False,
+        replication_factor: int | None = None,
+        make_parents: bool = True,
+    ) -> None:
+        """Write rows to a table, replacing it unless `append`; all of them or none.
+
+        A new table has the replication factor, by default the cluster's, and with `make_parents` the folders above
+        it are made.
+        """
 
     @abstractmethod
     def read_table(self, table_path: str) -> list[Row]:

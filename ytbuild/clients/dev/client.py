@@ -59,8 +59,16 @@ class DevClient(Client):
         if self._held is not None:
             self._held.close()
 
-    def write_table(self, table_path: str, rows: Iterable[Row], *, append: bool = False) -> None:
-        """Write rows to a table, replacing it unless `append`; all of them or none."""
+    def write_table(
+        self,
+        table_path: str,
+        rows: Iterable[Row],
+        *,
+        append: bool = False,
+        replication_factor: int | None = None,
+        make_parents: bool = True,
+    ) -> None:
+        """Write rows to a table, replacing it unless `append`; all or none. The rest has no meaning in dev."""
         self._tables.write(table_path, rows, append)
 
     def read_table(self, table_path: str) -> list[Row]:
