@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ytbuild import cachefile
 from ytbuild.clients.base import LegCommand, OperationProgress, OperationSpec
 from ytbuild.clients.dev import repeat, requirements, rows, strays
+from ytbuild.clients.dev.cancel import Cancellation
 from ytbuild.clients.dev.files import FileStore
 from ytbuild.clients.dev.jobs import Job, JobRunner, Running
 from ytbuild.clients.dev.python import JobPython
@@ -61,6 +62,7 @@ class LegRunner:
         self.folder = os.path.join(around.config.dev_dir, "operations", name)
         self.failure: YtbuildError | None = None
         self.rows_in = 0
+        self.cancellation = Cancellation()
         self._around = around
         self._spec = spec
         self._name = name
@@ -92,6 +94,7 @@ class LegRunner:
         """Remember the first failure and end all jobs; whatever fails afterwards fails because of that."""
         with self._lock:
             self.failure = self.failure or failure
+        self.cancellation.cancel()
         self._jobs.stop()
 
     def end_strays(self) -> None:

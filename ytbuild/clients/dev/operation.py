@@ -10,6 +10,7 @@ import time
 
 from ytbuild.clients.base import OperationProgress, OperationResult, OperationSpec, State
 from ytbuild.clients.dev import rows, sorting
+from ytbuild.clients.dev.cancel import Cancelled
 from ytbuild.clients.dev.legs import LegRunner, Surroundings, Warn
 from ytbuild.errors import OperationFailed, QueryError, TableError
 
@@ -78,6 +79,9 @@ class DevOperation:
             read, written = self._through_legs()
             self._result = OperationResult(read, written, time.perf_counter() - self._started)
             self._ended("completed")
+        except Cancelled:
+            self._error = self._legs.failure
+            self._ended("failed")
         except BaseException as error:
             self._error = error
             self._ended("failed")
@@ -131,7 +135,8 @@ class DevOperation:
         from ytbuild.clients.dev.yql.engine import run_query
 
         try:
-            result = run_query(query, self._around.tables, self._legs.folder, self._spec.max_row_weight)
+            spec, legs = self._spec, self._legs
+            result = run_query(query, self._around.tables, legs.folder, spec.max_row_weight, legs.cancellation)
         except QueryError as error:
             raise QueryError(f"{self._spec.shown}: {error.message}", error.hint) from None
         return sum(rows for _, rows in result.written)
@@ -161,7 +166,7 @@ class DevOperation:
         path = os.path.join(self._legs.folder, "sorted")
         columns = self._spec.sort_by or self._spec.reduce_by
         try:
-            sorting.sort_files(sources, path, columns, self._legs.folder)
+            sorting.sort_files(sources, path, columns, self._legs.folder, self._legs.cancellation)
         except TableError as error:
             raise OperationFailed(
                 f"{self._spec.shown}, sorting by {', '.join(columns)}: {error.message}", error.hint

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import IO
 
 from ytbuild.clients.dev import order
+from ytbuild.clients.dev.cancel import Cancellation
 
 _IN_MEMORY = 16 << 20
 _RUN = 48 << 20
@@ -34,20 +35,27 @@ _CONVERSIONS = {
 """SQL for a column whose values are all of one type; any other value makes the query fail."""
 
 
-def sort_files(sources: list[str], destination: str, columns: tuple[str, ...], folder: str) -> None:
+def sort_files(
+    sources: list[str],
+    destination: str,
+    columns: tuple[str, ...],
+    folder: str,
+    cancellation: Cancellation | None = None,
+) -> None:
     """Write the rows of all sources to `destination`, sorted by columns; temporary files lie in `folder`.
 
     The sources hold rows, which have been checked before. Equal keys are in the same order whenever the same rows are
     sorted, and in that of the input when it is small.
-    Raises `TableError` for a value that has no order.
+    Raises `TableError` for a value that has no order, and `Cancelled`.
     """
+    cancellation = cancellation or Cancellation()
     columns = tuple(dict.fromkeys(columns))
     size = sum(map(os.path.getsize, sources))
     if size <= _IN_MEMORY:
         with open(destination, "wb") as out:
             out.writelines(order.sort_lines(list(_lines(sources)), columns))
-    elif not _sorted_by_duckdb(sources, destination, columns, folder):
-        _sort_by_runs(sources, destination, columns, folder)
+    elif not _sorted_by_duckdb(sources, destination, columns, folder, cancellation):
+        _sort_by_runs(sources, destination, columns, folder, cancellation)
 
 
 def _lines(sources: list[str]) -> Iterator[bytes]:
@@ -57,7 +65,9 @@ def _lines(sources: list[str]) -> Iterator[bytes]:
                 yield line if line.endswith(b"\n") else line + b"\n"
 
 
-def _sorted_by_duckdb(sources: list[str], destination: str, columns: tuple[str, ...], folder: str) -> bool:
+def _sorted_by_duckdb(
+    sources: list[str], destination: str, columns: tuple[str, ...], folder: str, cancellation: Cancellation
+) -> bool:
     """Sort by DuckDB; return whether that could be done."""
     types = _types(sources, columns)
     if types is None:
@@ -72,7 +82,7 @@ def _sorted_by_duckdb(sources: list[str], destination: str, columns: tuple[str, 
         "autoinstall_known_extensions": False,
     }
     try:
-        with duckdb.connect(config=settings) as connection:
+        with duckdb.connect(config=settings) as connection, cancellation.interrupting(connection.interrupt):
             connection.execute(_query(sources, destination, columns, types))
     except duckdb.Error:
         return False
@@ -125,21 +135,26 @@ def _pointer(column: str) -> str:
     return "/" + column.replace("~", "~0").replace("/", "~1")
 
 
-def _sort_by_runs(sources: list[str], destination: str, columns: tuple[str, ...], folder: str) -> None:
+def _sort_by_runs(
+    sources: list[str], destination: str, columns: tuple[str, ...], folder: str, cancellation: Cancellation
+) -> None:
     """Sort parts that fit into memory, then merge them, a bounded number at once."""
     runs: list[str] = []
     try:
         for part in _parts(_lines(sources)):
+            cancellation.check()
             path = os.path.join(folder, f"run.{len(runs)}")
             runs.append(path)
             with open(path, "wb") as out:
                 out.writelines(order.sort_lines(part, columns))
         count = len(runs)
         while len(runs) > _MERGED_AT_ONCE:
+            cancellation.check()
             merged = os.path.join(folder, f"run.{count}")
             count += 1
             _merge(runs[:_MERGED_AT_ONCE], merged, columns)
             runs = [merged, *runs[_MERGED_AT_ONCE:]]
+        cancellation.check()
         _merge(runs, destination, columns)
     finally:
         for path in runs:

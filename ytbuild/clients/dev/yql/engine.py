@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ytbuild.clients.base import Row
+from ytbuild.clients.dev.cancel import Cancellation
 from ytbuild.clients.dev.tables import TableStore, path_problem
 from ytbuild.clients.dev.yql import pragmas, selects
 from ytbuild.clients.dev.yql.context import Context, Definition
@@ -68,11 +69,17 @@ def _checked(query: str) -> tuple[Statement, ...]:
     return statements
 
 
-def run_query(query: str, tables: TableStore, folder: str, max_row_weight: int = _MAX_ROW_WEIGHT) -> QueryResult:
+def run_query(
+    query: str,
+    tables: TableStore,
+    folder: str,
+    max_row_weight: int = _MAX_ROW_WEIGHT,
+    cancellation: Cancellation | None = None,
+) -> QueryResult:
     """Run a query and publish what it wrote, unless any statement fails.
 
     `folder` is for temporary files, on the file system of the tables, and is left empty. Raises `QueryError` for a
-    query that dev cannot run or that failed, `TableError` for a table that is missing or broken.
+    query that dev cannot run or that failed, `TableError` for a table that is missing or broken, and `Cancelled`.
     """
     statements = _checked(query)
     os.makedirs(folder, exist_ok=True)
@@ -81,7 +88,7 @@ def run_query(query: str, tables: TableStore, folder: str, max_row_weight: int =
             files = QueryFiles(tables, sorted(set(_paths(statements))), stack)
             outputs = [os.path.join(folder, f"output-{at}.jsonl") for at in range(len(statements))]
             readable = [*files.readable, *outputs]
-            session = stack.enter_context(Session(folder, readable, outputs, files.longest_line))
+            session = stack.enter_context(Session(folder, readable, outputs, files.longest_line, 0, cancellation))
             return _Run(files, session, outputs, max_row_weight).result(statements)
     except RecursionError:
         raise QueryError("YQL: the query is nested too deeply", "give parts of it a name: $part = …;") from None
@@ -155,6 +162,7 @@ class _Run:
             rows = self._run(statement, output)
             if self._context.settings.auto_commit:
                 self._files.commit()
+        self._session.check_cancelled()
         return QueryResult(rows, self._files.publish())
 
     def _run(self, statement: Statement, output: str) -> tuple[Row, ...]:

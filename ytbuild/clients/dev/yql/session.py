@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from ytbuild.clients.dev.cancel import Cancellation
 from ytbuild.clients.dev.yql.casts import MACROS
 from ytbuild.clients.dev.yql.output import NOT_FINITE
 from ytbuild.clients.dev.yql.typed import text_sql
@@ -46,11 +47,18 @@ class Session:
     """
 
     def __init__(
-        self, folder: str, readable: Collection[str], writable: Iterable[str], longest_line: int, memory: int = 0
+        self,
+        folder: str,
+        readable: Collection[str],
+        writable: Iterable[str],
+        longest_line: int,
+        memory: int = 0,
+        cancellation: Cancellation | None = None,
     ) -> None:
         import duckdb
 
         self._failure = duckdb.Error
+        self._cancellation = cancellation or Cancellation()
         largest = _object_size(longest_line)
         self._connection = duckdb.connect(":memory:")
         allowed = ", ".join(text_sql(path) for path in (*readable, *writable))
@@ -85,10 +93,15 @@ class Session:
         for name in [name for name in self._macros if name in sql]:
             self._connection.execute(self._macros.pop(name))
         try:
-            found: list[tuple[object, ...]] = self._connection.execute(sql).fetchall()
+            with self._cancellation.interrupting(self._connection.interrupt):
+                found: list[tuple[object, ...]] = self._connection.execute(sql).fetchall()
         except self._failure as error:
             raise failure(str(error)) from error
         return found
+
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` when the query was."""
+        self._cancellation.check()
 
     def write_lines(self, sql: str, path: str) -> None:
         """Write a query's only column, which must be JSON text, to a file, one row a line, in the query's order."""
