@@ -163,12 +163,6 @@ def test_a_half_of_a_character_in_a_key_is_an_error_of_the_table(sort: Sort, way
         sort(way, b'{"k":"a"}\n{"k":"\\ud800"}\n', sampled=1)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_same_rows_give_the_same_bytes(sort: Sort, way: str) -> None:
-    data = lines([{"k": number % 3, "n": number} for number in range(500)])
-    assert sort(way, data) == sort(way, data)
-
-
 @pytest.mark.parametrize("way", ["memory", "runs"])
 def test_equal_keys_keep_their_order_without_duckdb(sort: Sort, way: str) -> None:
     found = sort(way, lines([{"k": number % 2, "n": number} for number in range(60)]))

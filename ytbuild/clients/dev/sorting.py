@@ -25,6 +25,8 @@ _MERGED_AT_ONCE = 64
 _SAMPLED = 1000
 _MEMORY_LIMIT = "400MB"
 _MAX_THREADS = 4
+# What the reader does not keep is left to the sort, which spills less.
+_READ_BUFFER = 8 << 20
 
 _CONVERSIONS = {
     str: "CASE WHEN starts_with({text}, '\"') THEN {json}->>'$' ELSE error('type') END",
@@ -44,8 +46,8 @@ def sort_files(
 ) -> None:
     """Write the rows of all sources to `destination`, sorted by columns; temporary files lie in `folder`.
 
-    The sources hold rows, which have been checked before. Equal keys are in the same order whenever the same rows are
-    sorted, and in that of the input when it is small.
+    The sources hold rows, which have been checked before. Equal keys are in the order of the input when it is small;
+    otherwise in any, as on the cluster.
     Raises `TableError` for a value that has no order, and `Cancelled`.
     """
     cancellation = cancellation or Cancellation()
@@ -109,14 +111,14 @@ def _query(sources: list[str], destination: str, columns: tuple[str, ...], types
     files = ", ".join(map(_quoted, sources))
     separate = "delim='\x1f', quote='', escape='', header=false"
     order_by = ", ".join(_sort_key(f"keys[{number}]", kind) for number, kind in enumerate(types, 1))
-    # The hash makes the order of equal keys the same every time; a row number would leave one thread to work.
     return f"""
         COPY (
             SELECT line FROM (
                 SELECT line, json_extract(line, [{wanted}]) AS keys FROM read_csv(
-                    [{files}], columns={{'line': 'VARCHAR'}}, auto_detect=false, new_line='\\n', {separate}
+                    [{files}], columns={{'line': 'VARCHAR'}}, auto_detect=false, new_line='\\n', {separate},
+                    buffer_size={_READ_BUFFER}
                 )
-            ) ORDER BY {order_by}, hash(line)
+            ) ORDER BY {order_by}
         ) TO {_quoted(destination)} (FORMAT csv, DELIMITER '\x1f', QUOTE '', ESCAPE '', HEADER false)
     """
 
