@@ -21,7 +21,7 @@ _WORK = """\
 import hashlib, sys
 for line in sys.stdin:
     digest = line.encode()
-    for _ in range(40):
+    for _ in range(100):
         digest = hashlib.sha256(digest).digest()
     sys.stdout.write(line)
 """
@@ -89,7 +89,7 @@ def two_jobs(ytbuild: str, root: Path, runs: int) -> bool:
     for jobs in (1, 2):
         block = f"map: {{input_table: //b/rows, output_table: //b/out, resources: {{job_count: {jobs}}}}}"
         pipelines.append(_pipeline(root / f"jobs-{jobs}", block, _WORK))
-        _rows(pipelines[-1] / ".dev/rows.jsonl", 150_000)
+        _rows(pipelines[-1] / ".dev/rows.jsonl", 100_000)
     quiet()
     for _ in range(runs):
         times.append([_operation_seconds(ytbuild, pipeline) for pipeline in pipelines])
