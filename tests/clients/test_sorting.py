@@ -227,3 +227,14 @@ def test_temporary_files_are_removed_after_a_failure(tmp_path: Path, monkeypatch
     with pytest.raises(TableError):
         sort_files([str(tmp_path / "in")], str(tmp_path / "out"), ("k",), str(folder))
     assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_is_a_pattern_does_not_bring_in_the_rows_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorting, "_IN_MEMORY", -1)
+    for name, row in (("a*", b'{"k":1}\n'), ("ab", b'{"k":2}\n')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "in").write_bytes(row)
+    sort_files([str(tmp_path / "a*/in")], str(tmp_path / "out"), ("k",), str(tmp_path / "a*"))
+    assert (tmp_path / "out").read_bytes() == b'{"k":1}\n'

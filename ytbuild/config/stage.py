@@ -156,36 +156,37 @@ def operation(block: Section, name: str, kind: str | None, keys: OperationKeys) 
     for key in _FLAGS:
         block.flag(key)
     _check_row_weight(block)
-    _check_files(block)
+    _files(block)
     block.texts("secrets")
     block.section("env")
     return Operation(name, kind, block.values, block)
 
 
-def _check_files(block: Section) -> None:
+def _files(block: Section) -> tuple[tuple[str, str], ...]:
     value = block.values.get("file_paths")
     if value is None:
-        return
+        return ()
     hint = "list Cypress paths, or pairs of one and the name in the sandbox: [//tmp/me/a.bin, [//tmp/me/b.bin, b]]"
     if not isinstance(value, list):
         raise block.error("file_paths", f"is {value!r}, not a list", hint)
-    names: set[str] = set()
+    found: dict[str, str] = {}
     for item in value:
         pair = [item, item.rsplit("/", 1)[-1]] if isinstance(item, str) else item
         good = isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) and part for part in pair)
         if not good or pair[1] in (".", "..", ARCHIVE_NAME) or "/" in pair[1] or "\0" in pair[1]:
             raise block.error("file_paths", f"has the entry {item!r}", hint)
-        if pair[1] in names:
+        path, name = pair
+        if name in found:
             raise block.error(
-                "file_paths", f"has two files named {pair[1]!r}", "give one a name of its own: [path, name]"
+                "file_paths", f"has two files named {name!r}", "give one a name of its own: [path, name]"
             )
-        names.add(pair[1])
+        found[name] = path
+    return tuple((path, name) for name, path in found.items())
 
 
 def file_paths(operation: Operation) -> tuple[tuple[str, str], ...]:
     """Return the files of an operation's jobs as pairs of a Cypress path and a name in the sandbox."""
-    found = operation.settings.get("file_paths") or []
-    return tuple((item, item.rsplit("/", 1)[-1]) if isinstance(item, str) else (item[0], item[1]) for item in found)
+    return _files(operation.section)
 
 
 def _check_numbers(section: Section) -> None:

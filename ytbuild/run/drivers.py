@@ -52,8 +52,7 @@ def run_map(
     """
     _say_unchecked(context, output_schema)
     commands = {"map": _command(context, "map", mapper=mapper, job=job)}
-    launch = context.launcher.run if sync else context.launcher.start
-    return launch(context, "map", operation_config, commands)
+    return _launched(context, "map", operation_config, commands, sync)
 
 
 @overload
@@ -69,8 +68,7 @@ def run_vanilla(
 ) -> OperationResult | OperationHandle:
     """Run a vanilla operation; `job` and `sync` as in `run_map`."""
     commands = {"vanilla": _command(context, "vanilla", job=job)}
-    launch = context.launcher.run if sync else context.launcher.start
-    return launch(context, "vanilla", operation_config, commands)
+    return _launched(context, "vanilla", operation_config, commands, sync)
 
 
 def run_map_reduce(
@@ -90,8 +88,8 @@ def run_map_reduce(
     """
     _say_unchecked(context, output_schema)
     _check_one_kind(
-        {"mapper": _one("map_reduce", mapper=mapper, map_job=map_job)}
-        | {"reducer": _one("map_reduce", reducer=reducer, reduce_job=reduce_job)}
+        mapper=_one("map_reduce", mapper=mapper, map_job=map_job),
+        reducer=_one("map_reduce", reducer=reducer, reduce_job=reduce_job),
     )
     commands = {
         "map_reduce_mapper": _command(context, "map_reduce", mapper=mapper, map_job=map_job),
@@ -114,6 +112,13 @@ def run_sort(context: StageContext, operation_config: Any) -> OperationResult:
     return context.launcher.run(context, "sort", operation_config, {})
 
 
+def _launched(
+    context: StageContext, kind: str, operation_config: Any, commands: dict[str, str | None], sync: bool
+) -> OperationResult | OperationHandle:
+    launch = context.launcher.run if sync else context.launcher.start
+    return launch(context, kind, operation_config, commands)
+
+
 def _one(kind: str, **given: Any) -> Any:
     """Return what one of several names of a leg was given; raises `ValueError` when two differ."""
     found = {name: value for name, value in given.items() if value is not None}
@@ -123,7 +128,7 @@ def _one(kind: str, **given: Any) -> Any:
     return values[0] if values else None
 
 
-def _check_one_kind(legs: dict[str, Any]) -> None:
+def _check_one_kind(**legs: Any) -> None:
     kinds = {name: isinstance(value, str) for name, value in legs.items() if value is not None}
     if len(set(kinds.values())) > 1:
         command, job = sorted(kinds, key=lambda name: not kinds[name])

@@ -18,6 +18,7 @@ from typing import IO
 
 from ytbuild.clients.dev import order
 from ytbuild.clients.dev.cancel import Cancellation
+from ytbuild.clients.dev.sql import is_plain, pointer, text_sql
 
 _IN_MEMORY = 16 << 20
 _RUN = 48 << 20
@@ -72,7 +73,7 @@ def _sorted_by_duckdb(
 ) -> bool:
     """Sort by DuckDB; return whether that could be done."""
     types = _types(sources, columns)
-    if types is None:
+    if types is None or not all(map(is_plain, sources)):
         return False
     import duckdb
 
@@ -107,8 +108,8 @@ def _types(sources: list[str], columns: tuple[str, ...]) -> list[type] | None:
 
 
 def _query(sources: list[str], destination: str, columns: tuple[str, ...], types: list[type]) -> str:
-    wanted = ", ".join(_quoted(_pointer(column)) for column in columns)
-    files = ", ".join(map(_quoted, sources))
+    wanted = ", ".join(map(pointer, columns))
+    files = ", ".join(map(text_sql, sources))
     separate = "delim='\x1f', quote='', escape='', header=false"
     order_by = ", ".join(_sort_key(f"keys[{number}]", kind) for number, kind in enumerate(types, 1))
     return f"""
@@ -119,22 +120,13 @@ def _query(sources: list[str], destination: str, columns: tuple[str, ...], types
                     buffer_size={_READ_BUFFER}
                 )
             ) ORDER BY {order_by}
-        ) TO {_quoted(destination)} (FORMAT csv, DELIMITER '\x1f', QUOTE '', ESCAPE '', HEADER false)
+        ) TO {text_sql(destination)} (FORMAT csv, DELIMITER '\x1f', QUOTE '', ESCAPE '', HEADER false)
     """
 
 
 def _sort_key(value: str, kind: type) -> str:
     conversion = _CONVERSIONS[kind].format(json=value, text=f"{value}::VARCHAR")
     return f"CASE WHEN {value} IS NULL OR {value}::VARCHAR = 'null' THEN NULL ELSE {conversion} END ASC NULLS FIRST"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _pointer(column: str) -> str:
-    """Return the JSON pointer of a column (RFC 6901)."""
-    return "/" + column.replace("~", "~0").replace("/", "~1")
 
 
 def _sort_by_runs(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ytbuild.clients.dev.sql import text_sql
 from ytbuild.clients.dev.yql import types
 from ytbuild.clients.dev.yql.syntax import Place
-from ytbuild.clients.dev.yql.typed import Typed, converted, text_sql
+from ytbuild.clients.dev.yql.typed import Typed, converted
 from ytbuild.clients.dev.yql.types import Type
 
 _WHOLE = r"[+-]?[0-9]+"

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from ytbuild.clients.dev.sql import text_sql
 from ytbuild.clients.dev.yql import types
 from ytbuild.clients.dev.yql.functions import key_of
 from ytbuild.clients.dev.yql.syntax import Call, Literal, Place
-from ytbuild.clients.dev.yql.typed import Typed, text_sql
+from ytbuild.clients.dev.yql.typed import Typed
 from ytbuild.clients.dev.yql.types import Type
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

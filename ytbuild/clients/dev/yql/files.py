@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from ytbuild.clients.dev.sql import is_plain
 from ytbuild.clients.dev.tables import TableStore
 from ytbuild.clients.dev.yql.schema import Table, table_of
-from ytbuild.clients.dev.yql.session import Session, is_plain, rows_of
+from ytbuild.clients.dev.yql.session import Session, rows_of
 from ytbuild.clients.dev.yql.syntax import Place
 from ytbuild.errors import QueryError, TableError
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ytbuild.clients.dev.sql import text_sql
 from ytbuild.clients.dev.yql import types
 from ytbuild.clients.dev.yql.casts import cast
 from ytbuild.clients.dev.yql.syntax import Place
-from ytbuild.clients.dev.yql.typed import NOTHING, Typed, converted, need, text_sql, together
+from ytbuild.clients.dev.yql.typed import NOTHING, Typed, converted, need, together
 from ytbuild.clients.dev.yql.types import Type
 
 Build = Callable[[list[Typed], Place], Typed]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from ytbuild.clients.dev.sql import text_sql
 from ytbuild.clients.dev.yql import types
 from ytbuild.clients.dev.yql.scopes import Column
-from ytbuild.clients.dev.yql.typed import text_sql
 from ytbuild.clients.dev.yql.types import Type
 
 NOT_FINITE = "NaN or infinity, which JSON cannot hold"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ytbuild.clients.dev.sql import pointer
 from ytbuild.clients.dev.yql import types
-from ytbuild.clients.dev.yql.typed import text_sql
 from ytbuild.clients.dev.yql.types import Type
 
 _KINDS = ("NULL", "BOOLEAN", "VARCHAR", "DOUBLE", "UBIGINT", "BIGINT")
@@ -27,11 +27,6 @@ class Table:
     rows_sql: str
     columns: dict[str, Type]
     empty: bool
-
-
-def pointer(name: str) -> str:
-    """Return the JSON pointer of a member (RFC 6901) as SQL: it names any member, whatever signs it holds."""
-    return text_sql("/" + name.replace("~", "~0").replace("/", "~1"))
 
 
 def table_of(path: str, rows_sql: str, run: Run) -> Table | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ytbuild.clients.dev.sql import pointer
 from ytbuild.clients.dev.yql import types
 from ytbuild.clients.dev.yql.context import Context
-from ytbuild.clients.dev.yql.schema import Table, pointer
+from ytbuild.clients.dev.yql.schema import Table
 from ytbuild.clients.dev.yql.syntax import Call, ColumnName, Place
 from ytbuild.clients.dev.yql.typed import NOTHING, Typed
 from ytbuild.clients.dev.yql.types import Type

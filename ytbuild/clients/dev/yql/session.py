@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ytbuild.clients.dev.cancel import Cancellation
+from ytbuild.clients.dev.sql import text_sql
 from ytbuild.clients.dev.yql.casts import MACROS
 from ytbuild.clients.dev.yql.output import NOT_FINITE
-from ytbuild.clients.dev.yql.typed import text_sql
 from ytbuild.errors import QueryError
 
 _GIB = 1 << 30
@@ -19,7 +19,6 @@ _SMALLEST_OBJECT = 1 << 20
 # How often a large row may be in memory: read, as columns, and as the text that is written, each of them twice.
 _COPIES = 16
 _LARGEST_OBJECT = 1 << 28
-_GLOB = re.compile(r"[*?\[\]{}]")
 _FAILURES = (
     # What DuckDB says, what we say, and what to do.
     (r"Overflow in|out of range for the destination type|Out of Range Error", "a number left its type's 64 bits",
@@ -138,8 +137,3 @@ def failure(text: str) -> QueryError:
             return QueryError(f"YQL: {message}", hint)
     first = text.split("\n", 1)[0]
     return QueryError(f"YQL: the query failed: {first}", "this is what DuckDB says; if the query is right, report it")
-
-
-def is_plain(path: str) -> bool:
-    """Tell whether DuckDB takes a path for what it is, not for a pattern."""
-    return not _GLOB.search(path)

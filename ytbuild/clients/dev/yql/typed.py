@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ytbuild.clients.dev.sql import text_sql
 from ytbuild.clients.dev.yql import types
 from ytbuild.clients.dev.yql.syntax import Place
 from ytbuild.clients.dev.yql.types import Type
@@ -24,13 +25,6 @@ class Typed:
 
 
 NOTHING = Typed("NULL", types.NULL)
-
-
-def text_sql(value: str) -> str:
-    """Return a text as SQL; nothing in it can end the literal."""
-    # A NUL byte would end the statement.
-    parts = ["'" + part.replace("'", "''") + "'" for part in value.split("\0")]
-    return parts[0] if len(parts) == 1 else f"({'||chr(0)||'.join(parts)})"
 
 
 def integer_sql(value: int, kind: Type) -> str:
