@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = (
     "errors", "text", "files", "framing", "cachefile", "shipped", "config", "sources", "graph", "archive", "store",
-    "build", "diff", "yql", "clients", "run", "cli",
+    "build", "diff", "upload", "yql", "clients", "run", "cli",
 )  # fmt: skip
 
 

@@ -130,6 +130,31 @@ class QueryError(YtbuildError):
     """A YQL query that dev cannot run, or that failed."""
 
 
+class ClusterError(YtbuildError):
+    """The cluster refused or failed a request, or could not be reached.
+
+    `codes` are the error codes anywhere in its answer (YTsaurus docs, "Error codes"), empty when there was none;
+    `said` is the whole answer, for the log. `transient` tells that the same request may work a moment later.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        codes: frozenset[int] = frozenset(),
+        said: str = "",
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, hint)
+        self.codes = codes
+        self.said = said
+        self.transient = transient
+
+
+class UploadError(YtbuildError):
+    """What lies on the cluster after an upload is not what was sent."""
+
+
 class LockedError(YtbuildError):
     """Another process holds what this one needs."""
 

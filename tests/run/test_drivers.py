@@ -185,6 +185,7 @@ TWO_VALUES = (
 TWO_KINDS = (
     "run_map_reduce(self.context, blocks.map_reduce, mapper='cat', reducer=Typed())",
     "run_map_reduce(self.context, blocks.map_reduce, map_job=Typed(), reduce_job='cat')",
+    "run_map_reduce(self.context, blocks.map_reduce, reducer=Typed())",
 )
 TYPED_JOBS = (
     "run_map(self.context, blocks.map, job=Typed())",
@@ -192,7 +193,6 @@ TYPED_JOBS = (
     "run_reduce(self.context, blocks.reduce, job=Typed())",
     "run_vanilla(self.context, blocks.vanilla, job=Typed())",
     "run_map_reduce(self.context, blocks.map_reduce, map_job=Typed(), reduce_job=Typed())",
-    "run_map_reduce(self.context, blocks.map_reduce, reducer=Typed())",
 )
 NO_COMMANDS = tuple(
     f"run_map(self.context, blocks.map, job={value})" for value in ("3", "['cat']", "b'cat'", "print")

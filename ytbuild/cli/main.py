@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -27,6 +28,7 @@ _COMMANDS = {
     "ls": "list what is in the archive, or what was left out",
     "run": "build, then run the pipeline's stages",
     "table": "show a table's first rows, or count them",
+    "upload": "send to the cluster what it lacks of the archive",
 }
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -91,6 +93,11 @@ def _with_callback(option: Callable[[Command], Command], command: Command) -> Co
     parameters[-1].callback = _store
     parameters[-1].expose_value = False
     return decorated
+
+
+def interrupt(_: int, __: FrameType | None) -> None:
+    """Make of SIGTERM what Ctrl-C is: jobs, transactions and operations are ended on the way out."""
+    raise KeyboardInterrupt
 
 
 class LazyGroup(click.Group):

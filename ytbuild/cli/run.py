@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import signal
 from contextlib import AbstractContextManager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from ytbuild.build import BuildResult
 from ytbuild.cli.build import summary
-from ytbuild.cli.main import Options, common_options
+from ytbuild.cli.main import Options, common_options, interrupt
 from ytbuild.cli.reporter import Reporter
 from ytbuild.clients.base import OperationHandle, OperationResult, OperationSpec
 from ytbuild.errors import YtbuildError
@@ -21,13 +21,16 @@ from ytbuild.graph.plan import check_stage_selection
 from ytbuild.text import plural, quote, seconds
 
 if TYPE_CHECKING:
+    from ytbuild.config.access import ClusterAccess
     from ytbuild.run.pipeline import PlannedRun, RunEvents
+    from ytbuild.upload import UploadResult
 
 
 @click.command("run")
 @click.argument("stages", nargs=-1, metavar="[STAGE]...")
 @click.option("--from", "first", metavar="STAGE", help="Run this stage and those after it.")
 @click.option("--mode", type=click.Choice(["dev", "prod"]), help="Where jobs run (default: pipeline.mode).")
+@click.option("--archive", metavar="KEY", help="Run the code of an earlier build or upload.")
 @click.option("--strict", is_flag=True, help="Fail where the cluster would refuse and dev only warns.")
 @click.option("--keep-sandboxes", is_flag=True, help="Keep the sandboxes of jobs that succeeded, too.")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and do nothing.")
@@ -38,19 +41,21 @@ def command(
     stages: tuple[str, ...],
     first: str | None,
     mode: str | None,
+    archive: str | None,
     strict: bool,
     keep_sandboxes: bool,
     dry_run: bool,
 ) -> None:
     """Build, then run the enabled stages, or only those named.
 
-    Jobs run on this machine, from the archive that was built, each in a fresh sandbox. Tables are files of JSON
-    lines under .dev.
+    In dev, jobs run on this machine, from the archive that was built, each in a fresh sandbox, and tables are files
+    of JSON lines under .dev. In prod, the archive is uploaded first, unless the cluster has it, and jobs and tables
+    are on the cluster that YT_PROXY names.
     """
     from ytbuild.run.pipeline import RunOptions, planned, registered, run
 
     gc.enable()
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     if mode is not None:
         options.overrides += (f"pipeline.mode={mode}",)
     workspace = options.workspace()
@@ -60,14 +65,16 @@ def command(
     registry = None
     if options.pipeline is not None:
         registry = registered(options.pipeline)
-    chosen = RunOptions(stages, first, strict, keep_sandboxes, registry)
+    chosen = RunOptions(stages, first, archive, strict, keep_sandboxes, registry)
     if dry_run:
-        _show(planned(workspace, chosen), reporter)
+        _show(planned(workspace, chosen), reporter, workspace.config.mode)
         return
-    result = run(workspace, chosen, _Screen(reporter).events())
+    screen = _Screen(reporter)
+    result = run(workspace, chosen, screen.events())
+    tables = screen.proxy if result.tables is None else quote(result.tables)
     reporter.line(
         f"{plural(result.stages, 'stage')}, {plural(result.operations, 'operation')} "
-        f"in {seconds(result.seconds)}; tables in {quote(result.tables)}"
+        f"in {seconds(result.seconds)}; tables in {tables}"
     )
 
 
@@ -76,16 +83,28 @@ class _Screen:
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
+        self.proxy = ""
 
     def events(self) -> RunEvents:
         """Return whom the run tells of what it does."""
+        from ytbuild.cli.upload import PACKAGING, shown
+        from ytbuild.run.backends import BackendEvents
         from ytbuild.run.pipeline import RunEvents
 
         reporter = self._reporter
-        return RunEvents(
+        backend = BackendEvents(
             progress=lambda done, total: reporter.bar("packing", done, total),
             built=self._built,
+            cluster=self._cluster,
+            packaging=lambda: reporter.line(PACKAGING),
+            uploads=shown(reporter),
+            uploaded=self._uploaded,
+            warned=reporter.warning,
+        )
+        return RunEvents(
+            backend=backend,
             stage_started=lambda name: reporter.line(f"stage {name}"),
+            operation_started=self._started,
             operation_running=self._running,
             operation_done=lambda spec, result: reporter.line(describe(spec, result)),
             warned=reporter.warning,
@@ -97,6 +116,21 @@ class _Screen:
             self._reporter.warning(warning)
         self._reporter.line(summary(result))
 
+    def _cluster(self, cluster: ClusterAccess) -> None:
+        self.proxy = cluster.proxy
+        self._reporter.line(f"cluster {cluster.shown}")
+
+    def _uploaded(self, result: UploadResult) -> None:
+        from ytbuild.cli.upload import UPLOADED, summary
+
+        self._reporter.clear()
+        self._reporter.line(UPLOADED)
+        self._reporter.line(summary(result, result.link.rpartition("/")[0]))
+
+    def _started(self, handle: OperationHandle) -> None:
+        if handle.link:
+            self._reporter.line(f"  {handle.spec.name}: {handle.link}")
+
     def _running(self, handle: OperationHandle) -> AbstractContextManager[None]:
         return self._reporter.working(lambda: _progress(handle))
 
@@ -104,8 +138,12 @@ class _Screen:
 def _progress(handle: OperationHandle) -> str:
     now = handle.progress()
     parts = [f"running {plural(now.jobs, 'job')} of {now.leg}" if now.jobs else f"running {handle.spec.kind}"]
-    if now.jobs > 1:
+    if handle.link:
+        parts.append(f"{now.jobs_running} running")
+    if now.jobs > 1 or handle.link:
         parts.append(f"{now.jobs_done} done")
+    if now.jobs_failed:
+        parts.append(f"{now.jobs_failed} failed")
     if now.share is not None:
         parts.append(f"read {now.share:.0%} of {plural(now.rows_in, 'row')}")
         parts.append(f"wrote {now.rows_out:,}")
@@ -126,15 +164,23 @@ def describe(spec: OperationSpec, result: OperationResult) -> str:
     )
 
 
-def _show(planned: PlannedRun, reporter: Reporter) -> None:
+def _show(planned: PlannedRun, reporter: Reporter, mode: str) -> None:
     for warning in (*planned.warnings, *planned.plan.warnings):
         reporter.warning(warning)
     for stage in planned.stages:
         code = (": runs stage.py" + ("; declared for it:" if stage.operations else "")) if stage.has_code else ""
         click.echo(f"stage {stage.name}{code}")
         for spec in stage.operations:
-            click.echo("\n".join(_planned_lines(spec)))
+            click.echo("\n".join(_planned_lines(spec) if mode == "dev" else _cluster_lines(spec, planned.archive)))
     reporter.line(f"{plural(len(planned.stages), 'stage')}, archive {planned.plan.key[:16]}; nothing was run")
+
+
+def _cluster_lines(spec: OperationSpec, archive: str | None) -> list[str]:
+    """Return what a dry run says of an operation on a cluster: the spec that it would get, secrets masked."""
+    from ytbuild.clients.prod.specs import rendered
+
+    text = json.dumps(rendered(spec, archive or "", mask=True), indent=2, ensure_ascii=False, default=str)
+    return [f"  {spec.name} ({spec.kind})", *(f"    {line}" for line in text.split("\n"))]
 
 
 def _planned_lines(spec: OperationSpec) -> list[str]:
@@ -152,10 +198,6 @@ def _planned_lines(spec: OperationSpec) -> list[str]:
     lines += [f"    file: {path} as {local}" for path, local in spec.files]
     names = [f"{name} (secret)" if name in spec.secret_names else name for name in sorted(spec.environment)]
     return lines + ([f"    env: {', '.join(names)}"] if names else [])
-
-
-def _interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 class _ReporterHandler(logging.Handler):

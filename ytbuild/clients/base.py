@@ -19,21 +19,45 @@ DEFAULT_MAX_ROW_WEIGHT = 128 << 20
 
 @dataclass(frozen=True)
 class LegCommand:
-    """One command of an operation: the leg's name, the text that bash gets, and the number of jobs."""
+    """One command of an operation: the leg's name, the text that bash gets, and the number of jobs.
+
+    `typed_job` is the TypedJob that runs instead of the command, on a cluster only.
+    """
 
     leg: str
     command: str
     job_count: int
+    typed_job: Any = None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What an operation gets of a cluster; memory is in bytes, for each job.
+
+    `user_slots` bounds the jobs that run at once; None is the cluster's default everywhere.
+    """
+
+    pool: str = "default"
+    pool_tree: str | None = None
+    docker_image: str | None = None
+    memory_limit: int = 4 << 30
+    cpu_limit: float = 2
+    gpu_limit: int = 0
+    user_slots: int | None = None
 
 
 @dataclass(frozen=True)
 class OperationSpec:
     """An operation, resolved: nothing of it is looked up again while it runs.
 
-    `sort_by` and `reduce_by` are column names, empty where the kind has none. `environment` holds what the
-    operation sets itself, secrets included; `secret_names` are those whose values nobody may see. `files` are pairs
-    of a Cypress path and a name in the sandbox. Time limits are in seconds, None for none: `job_time_limit` is
+    `sort_by` and `reduce_by` are column names, empty where the kind has none; `descending` are those of `sort_by`
+    that a cluster sorts downwards. `environment` holds what the operation sets itself, secrets included;
+    `secret_names` are those whose values nobody may see, `public_names` those that a cluster may show. `files` are
+    pairs of a Cypress path and a name in the sandbox. Time limits are in seconds, None for none: `job_time_limit` is
     that of a job, `time_limit` that of the operation. `max_row_weight` is in bytes.
+
+    The rest is for a cluster: `docker_auth` for the registry of the image, `secure_vault` what the block puts there
+    beside the environment, `passed_on` the keys that go into the spec as they are.
     """
 
     stage: str
@@ -53,6 +77,14 @@ class OperationSpec:
     job_time_limit: float | None = None
     time_limit: float | None = None
     query: str | None = None
+    descending: tuple[str, ...] = ()
+    public_names: tuple[str, ...] = ()
+    resources: Resources = Resources()
+    docker_auth: Mapping[str, str] | None = None
+    secure_vault: Mapping[str, Any] = field(default_factory=dict)
+    description: Any = None
+    output_schema: Any = None
+    passed_on: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -74,8 +106,9 @@ class OperationResult:
 
 @dataclass(frozen=True)
 class OperationProgress:
-    """How far an operation is: the leg that runs, the share of its input that was read (0 to 1, None where there is
-    no input), the rows of all its input and those written so far, its jobs and how many of them are done."""
+    """How far an operation is: the leg that runs, the share of its input that was read (0 to 1, None where it is not
+    known), the rows of all its input and those written so far, its jobs and how many of them are done, run now and
+    have failed; the last two are known on a cluster only."""
 
     leg: str
     share: float | None
@@ -83,10 +116,17 @@ class OperationProgress:
     rows_out: int
     jobs_done: int
     jobs: int
+    jobs_running: int = 0
+    jobs_failed: int = 0
 
 
 class OperationHandle(Protocol):
     """An operation that was started."""
+
+    @property
+    def link(self) -> str:
+        """The operation's id on the cluster and its page, for people; empty in dev."""
+        ...
 
     @property
     def spec(self) -> OperationSpec:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ytbuild.config.checks import NAME_RULE, Section, is_name
 from ytbuild.config.documents import Documents, read
+from ytbuild.config.prod import PROD_KEYS, ProdConfig, prod_config
 from ytbuild.errors import ConfigError, StageError, closest
 from ytbuild.text import quote
 
@@ -18,7 +19,7 @@ DEFAULT_CONFIG = os.path.join("configs", "config.yaml")
 _OWN_SECTIONS = ("stages", "pipeline")
 _TOP_LEVEL_KEY = re.compile(rb"^([A-Za-z_][A-Za-z0-9_]*)[ \t]*:", re.MULTILINE)
 _STAGES_KEYS = ("enabled_stages",)
-_PIPELINE_KEYS = ("mode", "build_folder", "dev", "upload_modules", "upload_paths", "pickling")
+_PIPELINE_KEYS = ("mode", "build_folder", "dev", "upload_modules", "upload_paths", "pickling", "prod")
 _DEV_KEYS = ("python",)
 _PICKLING_KEYS = ("ignore_system_modules", "disable_module_upload")
 _UPLOAD_PATH_KEYS = ("source", "target")
@@ -50,6 +51,7 @@ class PipelineConfig:
     upload_modules: tuple[str, ...]
     upload_paths: tuple[UploadPath, ...]
     warnings: tuple[str, ...] = ()
+    prod: ProdConfig = field(default_factory=ProdConfig)
 
     @property
     def build_dir(self) -> str:
@@ -106,11 +108,10 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
     stages, pipeline = top.section("stages"), top.section("pipeline")
     stages.check_known(_STAGES_KEYS)
     pipeline.check_known(_PIPELINE_KEYS)
-    dev, pickling = pipeline.section("dev"), pipeline.section("pickling")
+    dev, pickling, prod = (pipeline.section(name) for name in ("dev", "pickling", "prod"))
     dev.check_known(_DEV_KEYS)
     pickling.check_known(_PICKLING_KEYS)
-    for key in _PICKLING_KEYS:
-        pickling.flag(key)
+    prod.check_known(PROD_KEYS)
     return PipelineConfig(
         directory=root,
         path=path,
@@ -122,6 +123,7 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
         upload_modules=_upload_modules(pipeline),
         upload_paths=_upload_paths(pipeline),
         warnings=tuple(_odd_sections(path, shown, overrides)),
+        prod=prod_config(prod, {key: pickling.flag(key) for key in _PICKLING_KEYS}),
     )
 
 

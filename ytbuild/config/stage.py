@@ -40,6 +40,7 @@ _RESOURCE_KEYS = frozenset(
         "user_slots",
     }
 )
+_RESOURCE_TEXTS = ("pool", "pool_tree", "docker_image")
 _SECTIONS = ("client.operations", "job.map_reduce_command", "job.reduce_command")
 _COUNTS = (
     "memory_limit_gb", "job_count", "map_job_count", "max_failed_job_count", "user_slots", "time_limit",
@@ -151,6 +152,8 @@ def operation(block: Section, name: str, kind: str | None, keys: OperationKeys) 
         )
     for section in (block, resources):
         _check_numbers(section)
+        for key in _RESOURCE_TEXTS:
+            section.text(key)
     for key in _TEXT_KEYS:
         block.text(key)
     for key in _FLAGS:
@@ -158,7 +161,9 @@ def operation(block: Section, name: str, kind: str | None, keys: OperationKeys) 
     _check_row_weight(block)
     _files(block)
     block.texts("secrets")
+    block.texts("environment_public_keys")
     block.section("env")
+    block.section("secure_vault")
     return Operation(name, kind, block.values, block)
 
 

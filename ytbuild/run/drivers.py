@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Literal, overload
 
 from ytbuild.clients.base import OperationHandle, OperationResult
-from ytbuild.errors import TypedJobError
+from ytbuild.run.operations import Given
 from ytbuild.run.stage import StageContext
 
 
@@ -48,11 +48,11 @@ def run_map(
 
     `job`, or `mapper`, is a command that bash runs in the sandbox instead of the stage's mapper; it finds
     `source.tar.gz` there, packed. With `sync=False` the operation is only started, and a handle is returned with
-    `wait()`, `state` and `abort()`. Dev does not check `output_schema`.
+    `wait()`, `state` and `abort()`. On a cluster `job` may be a TypedJob, and `output_schema`, a list of columns or
+    a `TableSchema`, is that of the output table; dev runs commands only, and does not check the schema.
     """
-    _say_unchecked(context, output_schema)
-    commands = {"map": _command(context, "map", mapper=mapper, job=job)}
-    return _launched(context, "map", operation_config, commands, sync)
+    given = Given({"map": _job("map", mapper=mapper, job=job)}, output_schema)
+    return _launched(context, "map", operation_config, given, sync)
 
 
 @overload
@@ -67,8 +67,7 @@ def run_vanilla(
     context: StageContext, operation_config: Any, job: Any = None, *, sync: bool = True
 ) -> OperationResult | OperationHandle:
     """Run a vanilla operation; `job` and `sync` as in `run_map`."""
-    commands = {"vanilla": _command(context, "vanilla", job=job)}
-    return _launched(context, "vanilla", operation_config, commands, sync)
+    return _launched(context, "vanilla", operation_config, Given({"vanilla": _job("vanilla", job=job)}), sync)
 
 
 def run_map_reduce(
@@ -84,39 +83,35 @@ def run_map_reduce(
 
     `map_job` (or `mapper`) and `reduce_job` (or `reducer`) are commands instead of the stage's scripts; with
     `tar_command_bootstrap: true` they are only placeholders, and the scripts run. Both legs must be of one kind:
-    a command beside a TypedJob raises `ValueError`.
+    a command, or a script, beside a TypedJob raises `ValueError`.
     """
-    _say_unchecked(context, output_schema)
-    _check_one_kind(
-        mapper=_one("map_reduce", mapper=mapper, map_job=map_job),
-        reducer=_one("map_reduce", reducer=reducer, reduce_job=reduce_job),
-    )
-    commands = {
-        "map_reduce_mapper": _command(context, "map_reduce", mapper=mapper, map_job=map_job),
-        "map_reduce_reducer": _command(context, "map_reduce", reducer=reducer, reduce_job=reduce_job),
+    jobs = {
+        "mapper": _job("map_reduce", mapper=mapper, map_job=map_job),
+        "reducer": _job("map_reduce", reducer=reducer, reduce_job=reduce_job),
     }
-    return context.launcher.run(context, "map_reduce", operation_config, commands)
+    _check_one_kind(jobs)
+    given = Given({f"map_reduce_{leg}": job for leg, job in jobs.items()}, output_schema)
+    return context.launcher.run(context, "map_reduce", operation_config, given)
 
 
 def run_reduce(
     context: StageContext, operation_config: Any, reducer: Any = None, output_schema: Any = None, job: Any = None
 ) -> OperationResult:
     """Run a reduce; `job` (or `reducer`) is a command instead of the stage's reducer, as in `run_map_reduce`."""
-    _say_unchecked(context, output_schema)
-    commands = {"reduce": _command(context, "reduce", reducer=reducer, job=job)}
-    return context.launcher.run(context, "reduce", operation_config, commands)
+    given = Given({"reduce": _job("reduce", reducer=reducer, job=job)}, output_schema)
+    return context.launcher.run(context, "reduce", operation_config, given)
 
 
 def run_sort(context: StageContext, operation_config: Any) -> OperationResult:
     """Sort a table in place."""
-    return context.launcher.run(context, "sort", operation_config, {})
+    return context.launcher.run(context, "sort", operation_config, Given())
 
 
 def _launched(
-    context: StageContext, kind: str, operation_config: Any, commands: dict[str, str | None], sync: bool
+    context: StageContext, kind: str, operation_config: Any, given: Given, sync: bool
 ) -> OperationResult | OperationHandle:
     launch = context.launcher.run if sync else context.launcher.start
-    return launch(context, kind, operation_config, commands)
+    return launch(context, kind, operation_config, given)
 
 
 def _one(kind: str, **given: Any) -> Any:
@@ -128,35 +123,27 @@ def _one(kind: str, **given: Any) -> Any:
     return values[0] if values else None
 
 
-def _check_one_kind(**legs: Any) -> None:
-    kinds = {name: isinstance(value, str) for name, value in legs.items() if value is not None}
-    if len(set(kinds.values())) > 1:
-        command, job = sorted(kinds, key=lambda name: not kinds[name])
+def _check_one_kind(legs: dict[str, Any]) -> None:
+    typed = [name for name, job in legs.items() if job is not None and not isinstance(job, str)]
+    others = [name for name in legs if name not in typed]
+    if typed and others:
+        other = "runs the stage's script" if legs[others[0]] is None else "is a command"
         raise ValueError(
-            f"run_map_reduce: the {command} is a command and the {job} a {type(legs[job]).__name__}: "
+            f"run_map_reduce: the {others[0]} {other} and the {typed[0]} is a {_class_name(legs[typed[0]])}: "
             "both legs are commands, or both are TypedJobs"
         )
 
 
-def _command(context: StageContext, kind: str, **given: Any) -> str | None:
-    """Return a leg's command, None for the stage's own script."""
+def _job(kind: str, **given: Any) -> Any:
+    """Return a leg's command or TypedJob, None for the stage's own script; raises `TypeError` for anything else."""
     value = _one(kind, **given)
     if value is None or isinstance(value, str):
         return value
     names = {parent.__name__ for parent in (value if isinstance(value, type) else type(value)).__mro__}
     if "TypedJob" not in names:
         raise TypeError(f"run_{kind}: {', '.join(given)} is a command (text), not {type(value).__name__}")
-    raise TypedJobError(
-        f"stage {context.name}: run_{kind} was given {_class_name(value)}, a TypedJob, and dev runs commands only: "
-        "a TypedJob is pickled for the cluster's client",
-        "put the code into a script under src/ that reads and writes JSON lines, or run in prod",
-    )
+    return value
 
 
 def _class_name(value: Any) -> str:
     return value.__name__ if isinstance(value, type) else type(value).__name__
-
-
-def _say_unchecked(context: StageContext, output_schema: Any) -> None:
-    if output_schema is not None:
-        context.logger.debug("dev does not check output_schema")

@@ -11,11 +11,17 @@ from ytbuild.errors import JobFailed
 from ytbuild.graph.plan import Plan
 from ytbuild.run import blocks, operations
 from ytbuild.run.missing import advice
+from ytbuild.run.operations import Given
 from ytbuild.run.stage import StageContext
 
 
 class OperationEvents(Protocol):
     """Whom a run tells of its operations."""
+
+    @property
+    def operation_started(self) -> Callable[[OperationHandle], None]:
+        """Called as soon as an operation has started."""
+        ...
 
     @property
     def operation_running(self) -> Callable[[OperationHandle], AbstractContextManager[None]]:
@@ -50,6 +56,11 @@ class StartedOperation:
     def spec(self) -> OperationSpec:
         """What was started."""
         return self._handle.spec
+
+    @property
+    def link(self) -> str:
+        """The operation's id on the cluster and its page, for people; empty in dev."""
+        return self._handle.link
 
     @property
     def state(self) -> State:
@@ -89,24 +100,24 @@ class PlanLauncher:
         self._secrets = known_secrets
         self.started: list[StartedOperation] = []
 
-    def run(
-        self, context: StageContext, kind: str, block: Any, commands: Mapping[str, str | None]
-    ) -> OperationResult:
+    def run(self, context: StageContext, kind: str, block: Any, given: Given) -> OperationResult:
         """Run an operation of stage code to its end."""
-        return self.start(context, kind, block, commands).wait()
+        return self.start(context, kind, block, given).wait()
 
-    def start(
-        self, context: StageContext, kind: str, block: Any, commands: Mapping[str, str | None]
-    ) -> StartedOperation:
+    def start(self, context: StageContext, kind: str, block: Any, given: Given) -> StartedOperation:
         """Start an operation of stage code; raises a `UsageError` for what is wrong with its block."""
         stage = next(stage for stage in self._plan.stages if stage.name == context.name)
         operation = blocks.operation(self._plan, stage, kind, block)
-        return self.start_spec(operations.resolved(self._plan, stage, operation, self._secrets, commands))
+        if given.output_schema is not None and self._plan.config.mode == "dev":
+            context.logger.debug("dev does not check output_schema")
+        return self.start_spec(operations.resolved(self._plan, stage, operation, self._secrets, given))
 
     def start_spec(self, spec: OperationSpec) -> StartedOperation:
         """Start a resolved operation."""
-        started = StartedOperation(self._client.start_operation(spec, self._events.warned), self._plan, self._events)
+        handle = self._client.start_operation(spec, self._events.warned)
+        started = StartedOperation(handle, self._plan, self._events)
         self.started.append(started)
+        self._events.operation_started(handle)
         return started
 
     def wait_for_the_rest(self) -> None:

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ytbuild.build import BuildResult, ReportProgress, build
-from ytbuild.clients.base import OperationHandle, OperationResult, OperationSpec
-from ytbuild.clients.dev.client import DevClient
+from ytbuild.clients.base import Client, OperationHandle, OperationResult, OperationSpec
 from ytbuild.config import documents, secrets
 from ytbuild.config.stage import StageConfig
 from ytbuild.errors import ConfigError, OperationFailed, YtbuildError
 from ytbuild.graph.plan import Plan, Workspace, check_stage_selection
-from ytbuild.run import operations, traces
+from ytbuild.run import backends, operations, traces
+from ytbuild.run.backends import BackendEvents, Code
 from ytbuild.run.launch import PlanLauncher
 from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
+from ytbuild.store.cypress import archive_path
 
 if TYPE_CHECKING:
     from ytbuild.run.registry import BasePipeline, StageRegistry
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 class RunOptions:
     """What to run, and how: all enabled stages, those named, or those from `first` on.
 
+    `archive` is the beginning of the key of an earlier archive whose code the jobs get instead of what is there now.
     `strict` makes an error of what the cluster would refuse and dev only warns of; `keep_sandboxes` keeps those of
     jobs that succeeded, too. `registry` has the stage classes of a `pipeline.py` that registers them itself.
     """
 
     stages: tuple[str, ...] = ()
     first: str | None = None
+    archive: str | None = None
     strict: bool = False
     keep_sandboxes: bool = False
     registry: StageRegistry | None = None
@@ -46,9 +48,9 @@ class RunOptions:
 class RunEvents:
     """What the caller hears while a pipeline runs."""
 
-    progress: ReportProgress
-    built: Callable[[BuildResult], None]
+    backend: BackendEvents
     stage_started: Callable[[str], None]
+    operation_started: Callable[[OperationHandle], None]
     operation_running: Callable[[OperationHandle], AbstractContextManager[None]]
     operation_done: Callable[[OperationSpec, OperationResult], None]
     warned: Callable[[str], None]
@@ -56,12 +58,12 @@ class RunEvents:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did; `tables` is the folder with the tables."""
+    """What a run did; `tables` is the folder with the tables, None when they are on a cluster."""
 
     stages: int
     operations: int
     seconds: float
-    tables: str
+    tables: str | None
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,16 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """What a run would do: nothing has been built, imported or started."""
+    """What a run would do: nothing has been built, imported or started.
+
+    `archive` is the Cypress path of the code that jobs on a cluster would get, None in dev and without any code.
+    """
 
     plan: Plan
     stages: tuple[PlannedStage, ...]
     secrets: dict[str, str]
     warnings: tuple[str, ...]
+    archive: str | None
 
 
 def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
@@ -91,11 +97,7 @@ def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
 
     Raises a `UsageError` for whatever would not run.
     """
-    if workspace.config.mode != "dev":
-        raise ConfigError(
-            f"pipeline.mode is {workspace.config.mode!r}, and this release runs pipelines on this machine only",
-            "run with -o pipeline.mode=dev",
-        )
+    mode = workspace.config.mode
     selected = _selected(workspace, options)
     plan = workspace.plan()
     known_secrets = secrets.load(workspace.config.directory)
@@ -109,11 +111,14 @@ def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
             options.registry.stage_class(stage.name)
         find = operations.declared_beside_code if has_code else operations.declared
         specs = find(plan, stage, known_secrets)
-        ignored = operations.ignored_in_dev(stage)
+        ignored = operations.ignored(stage, mode)
         if ignored:
-            warnings.append(f"stage {stage.name}: dev takes no notice of {', '.join(ignored)}")
+            warnings.append(f"stage {stage.name}: {mode} takes no notice of {', '.join(ignored)}")
         stages.append(PlannedStage(stage.name, has_code, tuple(specs)))
-    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings))
+    archive = None
+    if mode == "prod" and workspace.config.build_folder is not None:
+        archive = archive_path(workspace.config.build_folder, options.archive or plan.key)
+    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings), archive)
 
 
 def registered(pipeline: BasePipeline) -> StageRegistry | None:
@@ -142,10 +147,7 @@ def run(workspace: Workspace, options: RunOptions, events: RunEvents) -> RunResu
     to_run = planned(workspace, options)
     for warning in to_run.warnings:
         events.warned(warning)
-    result = build(workspace, plan=to_run.plan, progress=events.progress)
-    events.built(result)
-    config = workspace.config
-    with DevClient(config, result.archive, keep_sandboxes=options.keep_sandboxes, strict=options.strict) as client:
+    with _backend(workspace, to_run, options, events.backend) as client:
         launcher = PlanLauncher(to_run.plan, client, events, to_run.secrets)
         names = [stage.name for stage in to_run.stages]
         skipped = [stage.name for stage in to_run.plan.stages if stage.name not in names]
@@ -160,7 +162,21 @@ def run(workspace: Workspace, options: RunOptions, events: RunEvents) -> RunResu
                 for spec in planned_stage.operations:
                     launcher.start_spec(spec).wait()
         launcher.wait_for_the_rest()
-    return RunResult(len(to_run.stages), len(launcher.started), time.perf_counter() - started, config.dev_dir)
+    return RunResult(len(to_run.stages), len(launcher.started), time.perf_counter() - started, _tables(workspace))
+
+
+def _tables(workspace: Workspace) -> str | None:
+    return workspace.config.dev_dir if workspace.config.mode == "dev" else None
+
+
+def _backend(
+    workspace: Workspace, to_run: PlannedRun, options: RunOptions, events: BackendEvents
+) -> AbstractContextManager[Client]:
+    specs = tuple(spec for stage in to_run.stages for spec in stage.operations)
+    code = Code(to_run.plan, specs, options.archive)
+    if workspace.config.mode == "prod":
+        return backends.prod(workspace, code, events, to_run.secrets)
+    return backends.dev(workspace, code, events, keep_sandboxes=options.keep_sandboxes, strict=options.strict)
 
 
 def _selected(workspace: Workspace, options: RunOptions) -> tuple[str, ...]:
@@ -181,7 +197,7 @@ class _Runner:
     def __init__(
         self,
         workspace: Workspace,
-        client: DevClient,
+        client: Client,
         launcher: PlanLauncher,
         registry: StageRegistry | None,
         skipped: list[str],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ytbuild.clients.base import Client, OperationHandle, OperationResult
+    from ytbuild.run.operations import Given
 
 DebugContext = dict[str, Any]
 """What stages hand on to one another within a run."""
@@ -27,15 +27,11 @@ class StageDependencies:
 class Launcher(Protocol):
     """Starts the operations of stage code."""
 
-    def run(
-        self, context: StageContext, kind: str, block: Any, commands: Mapping[str, str | None]
-    ) -> OperationResult:
+    def run(self, context: StageContext, kind: str, block: Any, given: Given) -> OperationResult:
         """Run an operation to its end."""
         ...
 
-    def start(
-        self, context: StageContext, kind: str, block: Any, commands: Mapping[str, str | None]
-    ) -> OperationHandle:
+    def start(self, context: StageContext, kind: str, block: Any, given: Given) -> OperationHandle:
         """Start an operation."""
         ...
 

@@ -98,6 +98,10 @@ class LocalStore:
             self._index.mark_verified(key, now)
         return StoredArchive(path, summary)
 
+    def keys(self) -> list[str]:
+        """Return the keys of all archives, the latest used first."""
+        return [key for _, key in self._by_use()]
+
     def newest(self) -> Manifest | None:
         """Return the manifest of the last build; None when there is none, or it is damaged."""
         try:

@@ -42,6 +42,11 @@ class DevOperation:
         return self._spec
 
     @property
+    def link(self) -> str:
+        """Nothing: an operation on this machine has no page."""
+        return ""
+
+    @property
     def state(self) -> State:
         """How the operation stands."""
         return self._state

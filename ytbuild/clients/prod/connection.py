@@ -1,0 +1,270 @@
+"""A connection to a cluster through the official client: single commands, batches, files, transactions.
+
+One `YtClient` lives in each thread that asks (the transaction stack and the HTTP session are in it). Our own retry
+profile: the client's defaults wait minutes to hours. Transactions are ours, because those of the client end the
+process (`interrupt_main`) when a ping fails, and nest two for each file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ytbuild.clients.prod import failures, journal
+from ytbuild.config.access import ClusterAccess
+from ytbuild.config.prod import ProdConfig
+from ytbuild.errors import ClusterError
+from ytbuild.store.cluster import NO_SUCH_TRANSACTION, Answer, Command
+
+MAX_BATCH = 100
+"""Commands in one request: the official client's own limit."""
+
+_TRANSACTION_TIMEOUT = 30
+_PING_INTERVAL = 5
+_ABORT_TIMEOUT = 3
+
+
+class Connection:
+    """A connection to the cluster of `access`; every method may be called from any thread.
+
+    `hidden` are texts that no error may show; `warned` hears when requests have to be repeated.
+    """
+
+    def __init__(
+        self,
+        access: ClusterAccess,
+        config: ProdConfig,
+        hidden: Iterable[str] = (),
+        warned: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.access = access
+        self.config = config
+        self.hidden = failures.secrets_in_texts((*hidden, access.token or ""))
+        self._local = threading.local()
+        self._pinged: set[str] = set()
+        self._pinger: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._quiet = journal.heard(warned, config.retry_seconds, access.proxy)
+        self._quiet.__enter__()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Let no error show these texts from now on."""
+        self.hidden = failures.secrets_in_texts((*self.hidden, *values))
+
+    def close(self) -> None:
+        """End the pings; open transactions end by themselves then."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._quiet.__exit__(None, None, None)
+
+    @property
+    def proxy(self) -> str:
+        """The proxy's address, as the user gave it."""
+        return self.access.proxy
+
+    def client(self) -> Any:
+        """Return the official client of this thread."""
+        found = getattr(self._local, "client", None)
+        if found is None:
+            from yt.wrapper import YtClient
+
+            found = YtClient(config=client_config(self.access, self.config))
+            self._local.client = found
+        return found
+
+    @contextlib.contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Name what goes wrong in this thread inside the block after what the user asked for, and not after the
+        single command; the innermost of such blocks counts."""
+        before = self._doing
+        self._local.doing = what
+        try:
+            yield
+        finally:
+            self._local.doing = before
+
+    @property
+    def _doing(self) -> str:
+        found: str = getattr(self._local, "doing", "")
+        return found
+
+    @contextlib.contextmanager
+    def translated(self, what: str) -> Iterator[None]:
+        """Turn what the client raises inside the block into `ClusterError`; `what` says what was being done."""
+        try:
+            yield
+        except failures.client_errors() as error:
+            raise failures.translated(error, self._doing or what, self.access, self.hidden) from None
+
+    def command(self, name: str, parameters: Mapping[str, Any]) -> Any:
+        """Send one light command and return its value."""
+        from yt.wrapper.driver import make_formatted_request
+
+        with self.translated(_shown(name, parameters)):
+            return make_formatted_request(name, dict(parameters), format=None, client=self.client())
+
+    def batch(self, commands: Sequence[Command]) -> list[Answer]:
+        """Send many light commands in as few requests as possible; they run in no order."""
+        found: list[Answer] = []
+        for start in range(0, len(commands), MAX_BATCH):
+            part = commands[start : start + MAX_BATCH]
+            requests = [_request(command) for command in part]
+            results = self.command("execute_batch", {"requests": requests, "concurrency": MAX_BATCH})["results"]
+            found += [self._answer(command, result) for command, result in zip(part, results, strict=True)]
+        return found
+
+    def _answer(self, command: Command, result: Mapping[str, Any]) -> Answer:
+        if "error" not in result:
+            return Answer(result.get("output"))
+        what = self._doing or _shown(command.name, command.parameters)
+        return Answer(error=failures.of_answer(result["error"], what, self.access, self.hidden))
+
+    def write_file(self, path: str, data: Iterable[bytes], transaction: str, *, compress: bool = False) -> None:
+        """Write the content of a file that exists, in one attempt; the cluster computes its md5.
+
+        `compress` packs the data for the way only.
+        """
+        from yt.wrapper.driver import make_request
+
+        client = self.client()
+        client.config["proxy"]["content_encoding"] = "gzip" if compress else "identity"
+        parameters = {"path": path, "compute_md5": True, "transaction_id": transaction}
+        with self.translated(_shown("write_file", parameters)):
+            make_request("write_file", parameters, data=data, use_heavy_proxy=True, client=client)
+
+    def read_file(self, path: str) -> bytes:
+        """Return the content of a file."""
+        from yt.wrapper.driver import make_request
+
+        with self.translated(_shown("read_file", {"path": path})):
+            content: bytes = make_request("read_file", {"path": path}, use_heavy_proxy=True, client=self.client())
+            return content
+
+    @contextlib.contextmanager
+    def transaction(self, title: str, parent: str | None = None) -> Iterator[str]:
+        """Give the id of a new transaction, kept alive until the block ends: committed, or aborted by an error."""
+        parameters = {"timeout": _TRANSACTION_TIMEOUT * 1000, "attributes": {"title": title}}
+        if parent is not None:
+            parameters["transaction_id"] = parent
+        answer = self.command("start_transaction", parameters)
+        transaction = str(answer["transaction_id"])
+        self._keep_alive(transaction)
+        try:
+            yield transaction
+            self.command("commit_transaction", {"transaction_id": transaction})
+        except BaseException:
+            with contextlib.suppress(ClusterError):
+                self._abort(transaction)
+            raise
+        finally:
+            with self._lock:
+                self._pinged.discard(transaction)
+
+    def _abort(self, transaction: str) -> None:
+        from yt.wrapper.driver import make_formatted_request
+
+        # Without repetition, and not for long: if it does not arrive, the transaction ends by itself.
+        with self.translated("abort_transaction"):
+            parameters = {"transaction_id": transaction}
+            make_formatted_request(
+                "abort_transaction",
+                parameters,
+                format=None,
+                allow_retries=False,
+                timeout=_ABORT_TIMEOUT * 1000,
+                client=self.client(),
+            )
+
+    def _keep_alive(self, transaction: str) -> None:
+        with self._lock:
+            self._pinged.add(transaction)
+            if self._pinger is None:
+                self._pinger = threading.Thread(target=self._ping, name="pings", daemon=True)
+                self._pinger.start()
+
+    def _ping(self) -> None:
+        while not self._closed.wait(_PING_INTERVAL):
+            with self._lock:
+                pinged = sorted(self._pinged)
+            if not pinged:
+                continue
+            # What is lost shows in the next command of its transaction; there it has a name.
+            with contextlib.suppress(ClusterError):
+                answers = self.batch([Command("ping_transaction", {"transaction_id": one}) for one in pinged])
+                lost = [
+                    one
+                    for one, answer in zip(pinged, answers, strict=True)
+                    if answer.error and NO_SUCH_TRANSACTION in answer.error.codes
+                ]
+                with self._lock:
+                    self._pinged.difference_update(lost)
+
+
+def client_config(access: ClusterAccess, config: ProdConfig) -> dict[str, Any]:
+    """Return the official client's configuration: ours, with the user's over it."""
+    retries = _retries(config.retry_seconds)
+    ours: dict[str, Any] = {
+        "proxy": {
+            "url": access.proxy,
+            # A request that hangs is asked again at least once before retry_seconds are over.
+            "connect_timeout": int(min(5, config.retry_seconds) * 1000),
+            "request_timeout": int(min(15, config.retry_seconds / 2) * 1000),
+            "heavy_request_timeout": int(min(60, config.retry_seconds * 0.8) * 1000),
+            "retries": retries,
+        },
+        "token": access.token,
+        "enable_token": access.token is not None,
+        "api_version": "v4",
+        "write_retries": retries | {"count": 4},
+        "read_retries": retries | {"count": 4},
+        "start_operation_retries": retries,
+        "get_operation_retries": retries,
+        "batch_requests_retries": retries,
+        "concatenate_retries": retries,
+        "ping_failed_mode": "pass",
+        "transaction_sleep_period": 5,
+        "write_progress_bar": {"enable": None},
+        "operation_tracker": {"enable_logging_failed_operation": False, "stderr_logging_level": "DEBUG"},
+        "auto_merge_output": {"action": "none"},
+    }
+    return _merged(ours, config.client_config)
+
+
+def _request(command: Command) -> dict[str, Any]:
+    request = {"command": command.name, "parameters": dict(command.parameters)}
+    return request if command.input is None else request | {"input": command.input}
+
+
+def _retries(seconds: float) -> dict[str, Any]:
+    return {
+        "enable": True,
+        "count": None,
+        "total_timeout": int(seconds * 1000),
+        "backoff": {
+            "policy": "exponential",
+            "exponential_policy": {"start_timeout": 250, "base": 2, "max_timeout": 5000, "decay_factor_bound": 0.3},
+        },
+    }
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(base)
+    for key, value in over.items():
+        old = found.get(key)
+        found[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return found
+
+
+def _shown(name: str, parameters: Mapping[str, Any]) -> str:
+    """Say what a command does, and to which path."""
+    path = parameters.get("path") or parameters.get("destination_path") or parameters.get("link_path") or ""
+    return f"{name} {path}".strip()

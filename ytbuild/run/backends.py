@@ -1,0 +1,154 @@
+"""Opening the backend of a run, with the code that its jobs get: what was built now, or an earlier archive."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from ytbuild.archive import manifest as manifests
+from ytbuild.archive.chunks import WRAPPERS
+from ytbuild.archive.manifest import Manifest
+from ytbuild.build import BuildResult, ReportProgress, build
+from ytbuild.clients.base import Client, OperationSpec
+from ytbuild.clients.dev.client import DevClient
+from ytbuild.clients.prod.connection import Connection
+from ytbuild.config import access
+from ytbuild.config.access import ClusterAccess
+from ytbuild.errors import ConfigError
+from ytbuild.graph.plan import Plan, Workspace
+from ytbuild.store.cypress import CypressStore
+from ytbuild.store.local import LocalStore
+from ytbuild.upload import UploadEvents, UploadResult, built_archive, cypress_store, upload
+
+_SHORTEST_PREFIX = 4
+
+_NOT_HIDDEN = (access.PROXY, access.TOKEN_PATH)
+
+
+@dataclass(frozen=True)
+class BackendEvents:
+    """What the caller hears while code gets to where it runs.
+
+    `packaging` is called before a build for a cluster; `cluster` with the one that is talked to.
+    """
+
+    progress: ReportProgress
+    built: Callable[[BuildResult], None]
+    cluster: Callable[[ClusterAccess], None]
+    packaging: Callable[[], None]
+    uploads: UploadEvents
+    uploaded: Callable[[UploadResult], None]
+    warned: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Which code the jobs of a run get: what is built from `plan`, or the archive whose key begins with `earlier`.
+
+    `specs` are the operations that are known beforehand: an earlier archive must have their wrappers.
+    """
+
+    plan: Plan
+    specs: tuple[OperationSpec, ...]
+    earlier: str | None = None
+
+
+@contextlib.contextmanager
+def dev(
+    workspace: Workspace, code: Code, events: BackendEvents, *, keep_sandboxes: bool, strict: bool
+) -> Iterator[Client]:
+    """Give the client of this machine, with the code built."""
+    if code.earlier is None:
+        result = build(workspace, plan=code.plan, progress=events.progress)
+        events.built(result)
+        archive = result.archive
+    else:
+        archive = _earlier_here(workspace, code)
+    with DevClient(workspace.config, archive, keep_sandboxes=keep_sandboxes, strict=strict) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def prod(workspace: Workspace, code: Code, events: BackendEvents, known_secrets: dict[str, str]) -> Iterator[Client]:
+    """Give the client of a cluster, with the code built and uploaded.
+
+    Raises a `UsageError` when it is not known which cluster, or where the code goes.
+    """
+    from ytbuild.clients.prod.client import ProdClient
+
+    cluster = access.find(known_secrets, os.environ)
+    events.cluster(cluster)
+    hidden = [value for name, value in known_secrets.items() if name not in _NOT_HIDDEN]
+    with Connection(cluster, workspace.config.prod, hidden, events.warned) as connection:
+        if code.earlier is not None:
+            archive: str | None = _earlier_there(cypress_store(workspace.config, connection), code)
+        elif workspace.config.build_folder is None:
+            # The plan has made sure that no enabled stage has code.
+            archive = None
+        else:
+            archive = _uploaded(workspace, connection, code, events)
+        with ProdClient(workspace.config, connection, archive) as client:
+            yield client
+
+
+def _uploaded(workspace: Workspace, connection: Connection, code: Code, events: BackendEvents) -> str:
+    config = workspace.config
+    store = cypress_store(config, connection)
+    events.packaging()
+    result = build(workspace, plan=code.plan, progress=events.progress)
+    events.built(result)
+    archive, manifest = built_archive(workspace, result.key)
+    done = upload(
+        store,
+        archive,
+        manifest,
+        threads=config.prod.upload_threads,
+        retry_seconds=config.prod.retry_seconds,
+        events=events.uploads,
+    )
+    events.uploaded(done)
+    return done.archive
+
+
+def _earlier_here(workspace: Workspace, code: Code) -> str:
+    """Return the path of an earlier archive of the local store."""
+    store = LocalStore(workspace.build_dir, workspace.index)
+    key = _one_key(str(code.earlier), store.keys(), workspace.build_dir)
+    archive, manifest = built_archive(workspace, key)
+    _check_wrappers(manifests.decode(manifest), code)
+    return archive.path
+
+
+def _earlier_there(store: CypressStore, code: Code) -> str:
+    """Return the path of an earlier archive on the cluster, which stays for another while."""
+    key = _one_key(str(code.earlier), store.keys(), store.folder)
+    _check_wrappers(manifests.decode(store.read_manifest(key)), code)
+    store.refresh(key)
+    return store.archive_path(key)
+
+
+def _one_key(prefix: str, keys: Iterable[str], where: str) -> str:
+    found = [key for key in keys if key.startswith(prefix)] if len(prefix) >= _SHORTEST_PREFIX else []
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigError(
+            f"there is no archive {prefix!r} in {where}",
+            f"give the key that `ytbuild build` prints, or its first {_SHORTEST_PREFIX} digits or more",
+        )
+    raise ConfigError(f"{len(found)} archives in {where} begin with {prefix!r}", "give more digits of the key")
+
+
+def _check_wrappers(manifest: Manifest, code: Code) -> None:
+    """Raise `ConfigError` when the archive cannot start what is known to run."""
+    there = {member.name for member in manifest.members.get(WRAPPERS, ())}
+    for spec in code.specs:
+        for wrapper in code.plan.wrappers:
+            used = any(wrapper.arcname in leg.command for leg in spec.legs)
+            if used and wrapper.stage == spec.stage and wrapper.arcname not in there:
+                raise ConfigError(
+                    f"the archive {manifest.summary.key} cannot start {spec.shown}: it has no {wrapper.arcname}",
+                    "it was built before that script was there: choose another archive, or run what is there now",
+                )

@@ -1,0 +1,193 @@
+"""The settings of one operation block, each checked and made a value of its spec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ytbuild.clients.base import Resources
+from ytbuild.clients.dev.tables import path_problem
+from ytbuild.config import secrets
+from ytbuild.config.stage import Operation, required
+from ytbuild.errors import QueryError
+from ytbuild.graph.rules import OperationRule
+
+_OWN_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "JOB_CONFIG_PATH", "YT_STAGE_NAME")
+_OWN_PREFIXES = ("YTBUILD_", "YT_JOB_", "YT_OPERATION_", "YT_SECURE_VAULT")
+
+DOCKER_AUTH = {"username": "DOCKER_AUTH_USERNAME", "password": "DOCKER_AUTH_PASSWORD"}
+
+_GIB = 1 << 30
+_OWN_LIMIT = "time_limit"
+
+
+def query(operation: Operation, mode: str) -> str:
+    """Return an operation's query; in dev it must be in the grammar that dev knows."""
+    text = str(required(operation, "query"))
+    if mode == "dev":
+        from ytbuild.clients.dev.yql.engine import check_query
+
+        try:
+            check_query(text)
+        except QueryError as error:
+            raise operation.section.error("query", f"cannot run in dev: {error.message}", error.hint) from None
+    return text
+
+
+def seconds(operation: Operation, key: str) -> float | None:
+    """Return a limit in seconds; the cluster's specs, and so the configuration, count milliseconds."""
+    value = operation.settings.get(key)
+    return None if value is None else int(value) / 1000
+
+
+def table(operation: Operation, key: str, mode: str) -> str:
+    """Return the path of a table; on a cluster it may have attributes and ranges."""
+    path = required(operation, key)
+    problem = "is not a text" if not isinstance(path, str) else _table_problem(path, mode)
+    if problem:
+        raise operation.section.error(key, f"is {path!r}, which {problem}", "write a Cypress path: //tmp/me/data")
+    return str(path)
+
+
+def _table_problem(path: str, mode: str) -> str:
+    if mode == "dev":
+        return path_problem(path)
+    plain = path.rpartition(">")[2] if path.startswith("<") else path
+    return "" if plain.startswith("//") and not plain.endswith("/") and "\0" not in path else "is no table's path"
+
+
+def columns(operation: Operation, mode: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return `sort_by`, `reduce_by`, and those columns of `sort_by` that go downwards."""
+    section = operation.section
+    sort_by, descending = _sort_columns(operation, mode)
+    reduce_by = section.texts("reduce_by")
+    if operation.kind == "sort":
+        required(operation, "sort_by")
+    if operation.kind in ("map_reduce", "reduce"):
+        required(operation, "reduce_by")
+        if sort_by and sort_by[: len(reduce_by)] != reduce_by:
+            raise section.error(
+                "sort_by",
+                f"is {list(sort_by)}, which does not begin with reduce_by, {list(reduce_by)}",
+                "the cluster refuses it: rows of one group would not lie together",
+            )
+    return sort_by, reduce_by, descending
+
+
+def _sort_columns(operation: Operation, mode: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns to sort by, and those of them that go downwards."""
+    value = operation.settings.get("sort_by")
+    ordered = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if not ordered or not isinstance(value, list):
+        return operation.section.texts("sort_by"), ()
+    if mode == "dev":
+        raise operation.section.error(
+            "sort_by",
+            f"gives an order to the column {ordered[0].get('name')!r}",
+            "dev sorts ascending: name it only",
+        )
+    names: list[str] = []
+    descending: list[str] = []
+    for item in value:
+        column = {"name": item} if isinstance(item, str) else item
+        order = column.get("sort_order", "ascending") if isinstance(column, dict) else None
+        name = column.get("name") if isinstance(column, dict) else None
+        if not isinstance(name, str) or not name or order not in ("ascending", "descending"):
+            raise operation.section.error(
+                "sort_by", f"has the entry {item!r}", "name a column: a, or {name: a, sort_order: descending}"
+            )
+        names.append(name)
+        descending += [name] * (order == "descending")
+    return tuple(names), tuple(descending)
+
+
+def job_count(operation: Operation, rule: OperationRule, first: bool) -> int:
+    """Return how many jobs a leg gets; a reducer gets one, so that no group is cut."""
+    if not first or rule.kind == "reduce":
+        return 1
+    if rule.kind == "map_reduce":
+        return int(operation.settings.get("map_job_count") or 1)
+    return int(_resource(operation, "job_count") or 1)
+
+
+def resources(operation: Operation) -> Resources:
+    """Return what the operation gets of a cluster: from `resources`, or else from the block itself."""
+    default = Resources()
+    memory = _resource(operation, "memory_limit_gb")
+    return Resources(
+        pool=str(_resource(operation, "pool") or default.pool),
+        pool_tree=_resource(operation, "pool_tree"),
+        docker_image=_resource(operation, "docker_image"),
+        memory_limit=default.memory_limit if memory is None else int(memory) * _GIB,
+        cpu_limit=_resource(operation, "cpu_limit") or default.cpu_limit,
+        gpu_limit=int(_resource(operation, "gpu_limit") or 0),
+        user_slots=_resource(operation, "user_slots"),
+    )
+
+
+def _resource(operation: Operation, key: str) -> Any:
+    given: Mapping[str, Any] = operation.settings.get("resources") or {}
+    value = given.get(key)
+    return operation.settings.get(key) if value is None else value
+
+
+def docker_auth(operation: Operation, known_secrets: Mapping[str, str]) -> dict[str, str] | None:
+    """Return what the registry of the operation's image wants to know; None without an image or an account."""
+    if not _resource(operation, "docker_image"):
+        return None
+    found = {key: os.environ.get(name) or known_secrets.get(name) for key, name in DOCKER_AUTH.items()}
+    return {key: str(value) for key, value in found.items()} if all(found.values()) else None
+
+
+def environment(operation: Operation, known_secrets: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the variables that the operation sets, and the names of those whose values nobody may see."""
+    own: Mapping[str, Any] = operation.settings.get("env") or {}
+    names = operation.section.texts("secrets")
+    vault = {str(name): value for name, value in secure_vault(operation).items() if isinstance(value, str)}
+    for key, taken in (("env", own), ("secrets", names), ("secure_vault", vault)):
+        _check_names(operation, key, map(str, taken))
+    values = secrets.choose(names, known_secrets, os.environ)
+    values |= {str(name): _text(value) for name, value in own.items()} | vault
+    return values, tuple(dict.fromkeys((*names, *vault)))
+
+
+def public_names(operation: Operation, hidden: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the variables that a cluster may show; a secret is none of them."""
+    names = operation.section.texts("environment_public_keys")
+    for name in names:
+        if name in hidden:
+            raise operation.section.error(
+                "environment_public_keys",
+                f"names the secret {name}",
+                "secrets travel in the secure vault only: take it out of one of the two",
+            )
+    return names
+
+
+def secure_vault(operation: Operation) -> Mapping[str, Any]:
+    """Return what the block itself puts into the secure vault."""
+    return operation.section.section("secure_vault").values
+
+
+def passed_on(operation: Operation, rule: OperationRule) -> dict[str, Any]:
+    """Return the settings that go into the cluster's spec as they are."""
+    return {
+        key: value
+        for key, value in operation.settings.items()
+        if key in rule.passed_on and key != _OWN_LIMIT and value is not None
+    }
+
+
+def _check_names(operation: Operation, key: str, names: Iterable[str]) -> None:
+    for name in names:
+        if name in _OWN_VARIABLES or name.startswith(_OWN_PREFIXES):
+            raise operation.section.error(
+                key, f"sets {name}, which the job's start sets itself", "choose another name for the variable"
+            )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
