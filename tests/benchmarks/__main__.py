@@ -1,4 +1,4 @@
-"""The figures: `python -m tests.benchmarks [build] [dev] [--large]`.
+"""The figures: `python -m tests.benchmarks [build] [dev] [upload] [--large]`.
 
 Prints ratios; exits with 1 when a bar is missed. Every figure is a ratio against a peer command in the same run. Ours
 runs from an installed wheel.
@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import dev
+from tests.benchmarks import dev, upload
 from tests.benchmarks.inputs import make_pipeline, make_tree
 from tests.benchmarks.measure import Command, environment, installed, medians, peak_memory, quiet, report, run
 
@@ -92,7 +92,7 @@ def start(ytbuild: str, root: Path) -> bool:
 
 def main() -> int:
     """Print the tables that are named, all without a name; `--large` adds the tree of 100,000 files."""
-    named = {argument for argument in sys.argv[1:] if not argument.startswith("-")} or {"build", "dev"}
+    named = {argument for argument in sys.argv[1:] if not argument.startswith("-")} or {"build", "dev", "upload"}
     with tempfile.TemporaryDirectory(prefix="ytbuild-bench-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         ytbuild = installed(root)
@@ -106,6 +106,8 @@ def main() -> int:
             good &= unchanged(ytbuild, root, 100_000, 200 * 1000 * 1000, 5, 5)
         if "dev" in named:
             good &= dev.figures(ytbuild, root)
+        if "upload" in named:
+            good &= upload.figures(ytbuild, root)
     return 0 if good else 1
 
 

@@ -21,7 +21,10 @@ from ytbuild.sources.fingerprints import PIECE_SIZE
 MEAN_CHUNK = 1 << 20
 MAX_CHUNK = 4 << 20
 MEAN_SEGMENT = 4 << 20
+MIN_SEGMENT = MEAN_SEGMENT // 2
 MAX_SEGMENT = 16 << 20
+"""A random edit hits a segment the sooner the larger it is: cut by chance alone, those hit would have 8 MiB in the
+mean. With a minimum of half the mean they have 5, and a cut that an insertion shifts is in step again soon after."""
 
 WRAPPERS = "wrappers"
 
@@ -60,7 +63,7 @@ def cut(targets: Sequence[TargetInputs], compressor: bytes) -> list[Chunk]:
             if last:
                 size += len(tar.END_OF_ARCHIVE)
             segment += size
-            end = last or segment >= MAX_SEGMENT or _ends_segment(members, piece, size)
+            end = last or segment >= MAX_SEGMENT or _ends_segment(members, piece, segment)
             key = _key(members, inputs.encoded[at : at + len(members)], piece, last, compressor)
             if piece is None or piece == _pieces_of(members[0]) - 1:
                 at += len(members)
@@ -150,10 +153,11 @@ def _cuts(member: Member, size: int, mean: int) -> bool:
     return xxh3_64_intdigest(member.arcname.encode()) * mean < size << 64
 
 
-def _ends_segment(members: tuple[Member, ...], piece: int | None, size: int) -> bool:
-    if piece is not None:
-        return True
-    return bool(members) and _cuts(members[-1], _member_size(members[-1]), MEAN_SEGMENT)
+def _ends_segment(members: tuple[Member, ...], piece: int | None, segment: int) -> bool:
+    if piece is not None or not members:
+        return piece is not None
+    wanted = MEAN_SEGMENT - MIN_SEGMENT
+    return segment >= MIN_SEGMENT and _cuts(members[-1], _member_size(members[-1]), wanted)
 
 
 def _key(

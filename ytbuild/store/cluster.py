@@ -60,6 +60,18 @@ class Cluster(Protocol):
         """Return the content of a file."""
         ...
 
+    def start(self, titles: Sequence[str]) -> list[str]:
+        """Start a transaction for each title, in one request; return their ids. They are kept alive from then on."""
+        ...
+
+    def commit(self, transactions: Sequence[str]) -> list[str]:
+        """Commit transactions, in one request; return those that were there to be committed."""
+        ...
+
+    def abort(self, transactions: Sequence[str]) -> None:
+        """Abort those of the transactions that are open; one that does not hear of it ends by itself."""
+        ...
+
     def transaction(self, title: str) -> AbstractContextManager[str]:
-        """Give the id of a new transaction, kept alive until the block ends: committed, or aborted by an error."""
+        """Give the id of a new transaction: committed when the block ends, aborted by an error."""
         ...

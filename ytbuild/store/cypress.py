@@ -15,7 +15,15 @@ from typing import Any
 from ytbuild.archive.segments import Segment
 from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.errors import ClusterError, UploadError
-from ytbuild.store.cluster import ALREADY_EXISTS, LOCK_CONFLICT, RESOLVE_ERROR, Answer, Cluster, Command
+from ytbuild.store.cluster import (
+    ALREADY_EXISTS,
+    LOCK_CONFLICT,
+    NO_SUCH_TRANSACTION,
+    RESOLVE_ERROR,
+    Answer,
+    Cluster,
+    Command,
+)
 
 Content = Callable[[], Iterable[bytes]]
 """Gives the bytes of a file in blocks, anew at each call."""
@@ -43,6 +51,15 @@ class Upload:
     key: str
     size: int
     manifest: bytes
+
+
+@dataclass(frozen=True)
+class Written:
+    """A segment whose bytes are on the cluster, in a transaction that is still open; `digest` is their md5."""
+
+    segment: Segment
+    transaction: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -136,16 +153,59 @@ class CypressStore:
             if answer.error is not None:
                 raise answer.error
 
-    def send_segment(self, segment: Segment, content: Content, *, force: bool) -> None:
-        """Write a segment, with `force` over something that is not it.
+    def claim(self, wanted: Sequence[Segment], *, force: bool) -> dict[str, str]:
+        """Open a transaction for each segment and create it there; return the transactions by the segments' keys.
 
-        Raises `Conflict` when somebody else writes it, or has.
+        Those that somebody else writes, or has, are left out. `force` replaces what has their names and is not them.
         """
-        path = self.segment_path(segment.key)
-        with self.cluster.transaction(f"ytbuild: segment {segment.key}") as transaction:
-            self._create([(path, segment.key, segment.size)], transaction, force=force)
-            digest = self._write(path, content(), transaction)
-            self._check([(path, segment.size, digest)], transaction)
+        transactions = self.cluster.start([f"ytbuild: segment {segment.key}" for segment in wanted])
+        claimed: dict[str, str] = {}
+        try:
+            commands = [
+                self._creation(self.segment_path(segment.key), segment.key, segment.size, transaction, force)
+                for segment, transaction in zip(wanted, transactions, strict=True)
+            ]
+            for segment, transaction, answer in zip(wanted, transactions, self.cluster.batch(commands), strict=True):
+                if answer.error is None:
+                    claimed[segment.key] = transaction
+                elif not answer.error.codes & _CONFLICTS:
+                    raise answer.error
+        except BaseException:
+            self.cluster.abort(transactions)
+            raise
+        self.cluster.abort([one for one in transactions if one not in claimed.values()])
+        return claimed
+
+    def write_segment(self, segment: Segment, transaction: str, content: Content) -> Written:
+        """Write a claimed segment; nobody sees it before it is settled. A failure ends its transaction."""
+        try:
+            digest = self._write(self.segment_path(segment.key), content(), transaction)
+        except BaseException:
+            self.cluster.abort([transaction])
+            raise
+        return Written(segment, transaction, digest)
+
+    def settle(self, written: Sequence[Written]) -> list[Segment]:
+        """Let written segments appear, once they are what was sent; return those that have.
+
+        The others have lost their transactions. Raises `UploadError` when one is not what was sent.
+        """
+        try:
+            paths = [self.segment_path(one.segment.key) for one in written]
+            self._check(
+                [
+                    (path, one.segment.size, one.digest, one.transaction)
+                    for path, one in zip(paths, written, strict=True)
+                ]
+            )
+            done = self.cluster.commit([one.transaction for one in written])
+        except ClusterError as error:
+            if NO_SUCH_TRANSACTION not in error.codes:
+                raise
+            done = []
+        finally:
+            self.cluster.abort([one.transaction for one in written])
+        return [one.segment for one in written if one.transaction in done]
 
     def publish(
         self, upload: Upload, present: Presence, content: Content | None, parts: Sequence[Segment], *, force: bool
@@ -158,7 +218,7 @@ class CypressStore:
         archive, manifest = self.archive_path(upload.key), self.manifest_path(upload.key)
         created = [(archive, upload.key, upload.size)] * (not present.archive)
         created += [(manifest, upload.key, len(upload.manifest))] * (not present.manifest)
-        checks: list[tuple[str, int, str | None]] = []
+        checks: list[tuple[str, int, str | None, str]] = []
         with self.cluster.transaction(f"ytbuild: archive {upload.key}") as transaction:
             self._create(created, transaction, force=force)
             if not present.archive:
@@ -167,11 +227,11 @@ class CypressStore:
                     digest = self._write(archive, content(), transaction)
                 else:
                     self._join(parts, archive, transaction)
-                checks.append((archive, upload.size, digest))
+                checks.append((archive, upload.size, digest, transaction))
             if not present.manifest:
                 digest = self._write(manifest, (upload.manifest,), transaction, compress=True)
-                checks.append((manifest, len(upload.manifest), digest))
-            self._check(checks, transaction)
+                checks.append((manifest, len(upload.manifest), digest, transaction))
+            self._check(checks)
 
     def link(self, key: str) -> None:
         """Make the archive of this key the newest one, for people."""
@@ -184,27 +244,19 @@ class CypressStore:
         return Command("set", {"path": f"{path}/@expiration_timeout"}, self._expiration)
 
     def _create(self, files: Iterable[tuple[str, str, int]], transaction: str, *, force: bool) -> None:
-        answers = self.cluster.batch(
-            [
-                Command(
-                    "create",
-                    {
-                        "type": "file",
-                        "path": path,
-                        "force": force,
-                        "transaction_id": transaction,
-                        "attributes": {_KEY: key, _WHOLE: size, "expiration_timeout": self._expiration},
-                    },
-                )
-                for path, key, size in files
-            ]
-        )
-        for answer in answers:
+        for answer in self.cluster.batch([self._creation(*file, transaction, force) for file in files]):
             if answer.error is None:
                 continue
             if answer.error.codes & _CONFLICTS:
                 raise Conflict from answer.error
             raise answer.error
+
+    def _creation(self, path: str, key: str, size: int, transaction: str, force: bool) -> Command:
+        attributes = {_KEY: key, _WHOLE: size, "expiration_timeout": self._expiration}
+        return Command(
+            "create",
+            {"type": "file", "path": path, "force": force, "transaction_id": transaction, "attributes": attributes},
+        )
 
     def _write(self, path: str, blocks: Iterable[bytes], transaction: str, *, compress: bool = False) -> str:
         """Write a file's content; return its md5 in hex."""
@@ -229,11 +281,13 @@ class CypressStore:
                 raise SegmentVanished from error
             raise
 
-    def _check(self, files: Iterable[tuple[str, int, str | None]], transaction: str) -> None:
-        """Compare sizes and hashes with the cluster's; raises `UploadError` when they differ."""
-        expected = list(files)
-        answers = self.cluster.batch([_attributes(path, transaction) for path, _, _ in expected])
-        for (path, size, digest), answer in zip(expected, answers, strict=True):
+    def _check(self, files: Sequence[tuple[str, int, str | None, str]]) -> None:
+        """Compare the size and hash of files, given with their transactions, with those of the cluster.
+
+        Raises `UploadError` when they differ.
+        """
+        answers = self.cluster.batch([_attributes(path, transaction) for path, _, _, transaction in files])
+        for (path, size, digest, _), answer in zip(files, answers, strict=True):
             if answer.error is not None:
                 raise answer.error
             found = answer.value

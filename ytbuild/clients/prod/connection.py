@@ -24,6 +24,7 @@ MAX_BATCH = 100
 _TRANSACTION_TIMEOUT = 30
 _PING_INTERVAL = 5
 _ABORT_TIMEOUT = 3
+_SETTLING_TIMEOUT = 3
 
 
 class Connection:
@@ -43,7 +44,7 @@ class Connection:
         self.config = config
         self.hidden = failures.secrets_in_texts((*hidden, access.token or ""))
         self._local = threading.local()
-        self._pinged: set[str] = set()
+        self._open: set[str] = set()
         self._pinger: threading.Thread | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -51,6 +52,7 @@ class Connection:
         self._quiet.__enter__()
 
     def __enter__(self) -> Connection:
+        self.client()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,6 +83,14 @@ class Connection:
             self._local.client = found
         return found
 
+    def heavy_client(self) -> Any:
+        """Return the official client of this thread, for a request that moves data."""
+        client = self.client()
+        if not getattr(self._local, "settled", False):
+            _settle(client)
+            self._local.settled = True
+        return client
+
     @contextlib.contextmanager
     def doing(self, what: str) -> Iterator[None]:
         """Name what goes wrong in this thread inside the block after what the user asked for, and not after the
@@ -106,11 +116,27 @@ class Connection:
             raise failures.translated(error, self._doing or what, self.access, self.hidden) from None
 
     def command(self, name: str, parameters: Mapping[str, Any]) -> Any:
-        """Send one light command and return its value."""
-        from yt.wrapper.driver import make_formatted_request
+        """Send one light command and return its value, None when it has none."""
+        return self._send(name, parameters)
 
+    def _send(
+        self, name: str, parameters: Mapping[str, Any], *, repeat: bool | None = None, timeout: int | None = None
+    ) -> Any:
+        from yt.wrapper.driver import get_structured_format, make_request
+
+        client = self.client()
+        form = get_structured_format(None, client=client)
         with self.translated(_shown(name, parameters)):
-            return make_formatted_request(name, dict(parameters), format=None, client=self.client())
+            content = make_request(
+                name,
+                {**parameters, "output_format": form.to_yson_type()},
+                response_format=form,
+                allow_retries=repeat,
+                timeout=timeout,
+                client=client,
+            )
+            # Commands without a value, such as a commit, answer with nothing at all.
+            return form.loads_node(content) if content else None
 
     def batch(self, commands: Sequence[Command]) -> list[Answer]:
         """Send many light commands in as few requests as possible; they run in no order."""
@@ -135,7 +161,7 @@ class Connection:
         """
         from yt.wrapper.driver import make_request
 
-        client = self.client()
+        client = self.heavy_client()
         client.config["proxy"]["content_encoding"] = "gzip" if compress else "identity"
         parameters = {"path": path, "compute_md5": True, "transaction_id": transaction}
         with self.translated(_shown("write_file", parameters)):
@@ -146,47 +172,67 @@ class Connection:
         from yt.wrapper.driver import make_request
 
         with self.translated(_shown("read_file", {"path": path})):
-            content: bytes = make_request("read_file", {"path": path}, use_heavy_proxy=True, client=self.client())
+            content: bytes = make_request("read_file", {"path": path}, use_heavy_proxy=True, client=self.heavy_client())
             return content
+
+    def start(self, titles: Sequence[str], parent: str | None = None) -> list[str]:
+        """Start a transaction for each title, in one request, inside `parent` if it is given; return their ids.
+
+        They are kept alive from then on.
+        """
+        common = {"timeout": _TRANSACTION_TIMEOUT * 1000} | ({"transaction_id": parent} if parent else {})
+        answers = self.batch(
+            [Command("start_transaction", {**common, "attributes": {"title": title}}) for title in titles]
+        )
+        found = [str(answer.value["transaction_id"]) for answer in answers if answer.error is None]
+        self._keep_alive(found)
+        for answer in answers:
+            if answer.error is not None:
+                self.abort(found)
+                raise answer.error
+        return found
+
+    def commit(self, transactions: Sequence[str]) -> list[str]:
+        """Commit transactions, in one request; return those that were there to be committed."""
+        answers = self.batch([Command("commit_transaction", {"transaction_id": one}) for one in transactions])
+        found: list[str] = []
+        for transaction, answer in zip(transactions, answers, strict=True):
+            if answer.error is None:
+                self._let_go([transaction])
+                found.append(transaction)
+            elif NO_SUCH_TRANSACTION not in answer.error.codes:
+                raise answer.error
+        return found
+
+    def abort(self, transactions: Sequence[str]) -> None:
+        """Abort those of the transactions that are open; one that does not hear of it ends by itself."""
+        with self._lock:
+            open_ones = [one for one in transactions if one in self._open]
+        self._let_go(open_ones)
+        for transaction in open_ones:
+            # Without repetition, and a failure is not told of: it would hide what led to the abort.
+            with contextlib.suppress(ClusterError):
+                self._send("abort_transaction", {"transaction_id": transaction}, repeat=False)
 
     @contextlib.contextmanager
     def transaction(self, title: str, parent: str | None = None) -> Iterator[str]:
-        """Give the id of a new transaction, kept alive until the block ends: committed, or aborted by an error."""
-        parameters = {"timeout": _TRANSACTION_TIMEOUT * 1000, "attributes": {"title": title}}
-        if parent is not None:
-            parameters["transaction_id"] = parent
-        answer = self.command("start_transaction", parameters)
-        transaction = str(answer["transaction_id"])
-        self._keep_alive(transaction)
+        """Give the id of a new transaction: committed when the block ends, aborted by an error."""
+        (transaction,) = self.start([title], parent)
         try:
             yield transaction
+            # Alone, not in a batch: the client repeats it under one mutation id until it knows.
             self.command("commit_transaction", {"transaction_id": transaction})
-        except BaseException:
-            with contextlib.suppress(ClusterError):
-                self._abort(transaction)
-            raise
+            self._let_go([transaction])
         finally:
-            with self._lock:
-                self._pinged.discard(transaction)
+            self.abort([transaction])
 
-    def _abort(self, transaction: str) -> None:
-        from yt.wrapper.driver import make_formatted_request
-
-        # Without repetition, and not for long: if it does not arrive, the transaction ends by itself.
-        with self.translated("abort_transaction"):
-            parameters = {"transaction_id": transaction}
-            make_formatted_request(
-                "abort_transaction",
-                parameters,
-                format=None,
-                allow_retries=False,
-                timeout=_ABORT_TIMEOUT * 1000,
-                client=self.client(),
-            )
-
-    def _keep_alive(self, transaction: str) -> None:
+    def _let_go(self, transactions: Iterable[str]) -> None:
         with self._lock:
-            self._pinged.add(transaction)
+            self._open.difference_update(transactions)
+
+    def _keep_alive(self, transactions: Iterable[str]) -> None:
+        with self._lock:
+            self._open.update(transactions)
             if self._pinger is None:
                 self._pinger = threading.Thread(target=self._ping, name="pings", daemon=True)
                 self._pinger.start()
@@ -194,7 +240,7 @@ class Connection:
     def _ping(self) -> None:
         while not self._closed.wait(_PING_INTERVAL):
             with self._lock:
-                pinged = sorted(self._pinged)
+                pinged = sorted(self._open)
             if not pinged:
                 continue
             # What is lost shows in the next command of its transaction; there it has a name.
@@ -205,8 +251,26 @@ class Connection:
                     for one, answer in zip(pinged, answers, strict=True)
                     if answer.error and NO_SUCH_TRANSACTION in answer.error.codes
                 ]
-                with self._lock:
-                    self._pinged.difference_update(lost)
+                self._let_go(lost)
+
+
+def _settle(client: Any) -> None:
+    """Let the client ask what the cluster says of its configuration, once and not for long.
+
+    It does so by itself before the first request that moves data, as often as any other request is repeated, and then
+    goes on as if nothing had happened: a failing cluster would be waited for twice.
+    """
+    if "apply_remote_patch_at_start" not in client.config:
+        return
+    proxy = client.config["proxy"]
+    retries, timeout = proxy["retries"], proxy["request_timeout"]
+    proxy["retries"], proxy["request_timeout"] = {**retries, "enable": False}, min(timeout, _SETTLING_TIMEOUT * 1000)
+    try:
+        # Reading it is what asks.
+        bool(proxy["enable_proxy_discovery"])
+    finally:
+        proxy["retries"], proxy["request_timeout"] = retries, timeout
+        client.config["apply_remote_patch_at_start"] = None
 
 
 def client_config(access: ClusterAccess, config: ProdConfig) -> dict[str, Any]:
