@@ -51,7 +51,7 @@ class ScriptError(UsageError):
 
 
 class TypedJobError(UsageError):
-    """A TypedJob was given to an operation in dev, which runs commands only."""
+    """A TypedJob where there can be none: in dev, without the package that it needs, or one that does not pickle."""
 
 
 class TargetNameError(UsageError):

@@ -15,7 +15,8 @@ import click
 
 from ytbuild import __version__
 from ytbuild.cli.reporter import Reporter
-from ytbuild.errors import UsageError, YtbuildError, closest
+from ytbuild.errors import ClusterError, UsageError, YtbuildError, closest
+from ytbuild.text import quote
 
 if TYPE_CHECKING:
     from ytbuild.graph.plan import Workspace
@@ -159,6 +160,7 @@ def _exit_code(arguments: list[str] | None, pipeline: BasePipeline | None) -> in
         sys.stdout.flush()
         return int(code or 0)
     except YtbuildError as error:
+        _keep_said(options, error)
         options.reporter.error(error)
         return error.exit_code
     except click.ClickException as error:
@@ -168,8 +170,10 @@ def _exit_code(arguments: list[str] | None, pipeline: BasePipeline | None) -> in
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ytbuild"
         options.reporter.error(UsageError(error.format_message(), f"see `{command} --help`"))
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as interrupted:
         options.reporter.clear()
+        for note in getattr(interrupted, "__notes__", ()):
+            options.reporter.warning(note)
         click.echo("interrupted", err=True)
         return 130
     except BrokenPipeError:
@@ -181,3 +185,17 @@ def _exit_code(arguments: list[str] | None, pipeline: BasePipeline | None) -> in
         options.reporter.clear()
         click.echo("this is a bug in ytbuild, please report it with the lines below", err=True)
         raise
+
+
+def _keep_said(options: Options, error: YtbuildError) -> None:
+    """Write the whole of what a cluster said into `.build/log`, where there is a build; the hint tells of it."""
+    folder = os.path.join(options.directory, ".build", "log")
+    if not (isinstance(error, ClusterError) and error.said and os.path.isdir(folder)):
+        return
+    import time
+
+    path = os.path.join(folder, f"cluster-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log")
+    with contextlib.suppress(OSError):
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{error.message}\n\n{error.said}\n")
+        error.hint = "\n".join(filter(None, [error.hint, f"all that the cluster said is in {quote(path)}"]))

@@ -49,6 +49,8 @@ class Reporter:
     def error(self, error: YtbuildError) -> None:
         """Say what failed and what to do."""
         self._write(f"{self._styled('error:', 'red')} {error.message}")
+        for note in getattr(error, "__notes__", ()):
+            self.warning(note)
         if error.hint:
             self._write(f"{self._styled('hint:', 'cyan')} {error.hint}")
 

@@ -19,7 +19,8 @@ DEFAULT_MAX_ROW_WEIGHT = 128 << 20
 
 @dataclass(frozen=True)
 class LegCommand:
-    """One command of an operation: the leg's name, the text that bash gets, and the number of jobs.
+    """One command of an operation: the leg's name, the text that bash gets, and the number of jobs, 0 where a
+    cluster decides.
 
     `typed_job` is the TypedJob that runs instead of the command, on a cluster only.
     """

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from ytbuild.config.secrets import SECRETS_FILE
 from ytbuild.errors import ConfigError, SecretsFileError
+from ytbuild.text import quote
 
 PROXY, TOKEN, TOKEN_PATH = "YT_PROXY", "YT_TOKEN", "YT_TOKEN_PATH"
 
@@ -42,6 +44,9 @@ def find(secrets: Mapping[str, str], environment: Mapping[str, str]) -> ClusterA
             "there is no cluster to talk to: YT_PROXY is not set",
             f"add a line {PROXY}=<address of its proxy> to {SECRETS_FILE}, or export it",
         )
+    if not _is_address(proxy):
+        shown = "" if "@" in proxy else f": {quote(proxy)}"
+        raise ConfigError(f"{PROXY} ({proxy_origin}) is no address{shown}", "write a host, or host:port")
     token, token_origin = _value(TOKEN, secrets, environment)
     if not token:
         token, token_origin = _token_file(secrets, environment)
@@ -56,6 +61,15 @@ def _value(name: str, secrets: Mapping[str, str], environment: Mapping[str, str]
     if secrets.get(name, "").strip():
         return secrets[name].strip(), SECRETS_FILE
     return None, "nowhere"
+
+
+def _is_address(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+        # Reading the port is what checks it. A password would be shown wherever the address is.
+        return bool(parts.hostname and parts.port != 0) and proxy.isprintable() and not set(" @") & set(proxy)
+    except ValueError:
+        return False
 
 
 def _token_file(secrets: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str | None, str]:

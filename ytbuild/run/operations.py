@@ -117,7 +117,7 @@ def _leg(
     plan: Plan, stage: StageConfig, operation: Operation, rule: OperationRule, leg: Leg, given: Any
 ) -> LegCommand:
     """Return a leg's command: the one that stage code gave, or the start of its wrapper."""
-    jobs = settings.job_count(operation, rule, first=leg is rule.legs[0])
+    jobs = settings.job_count(operation, rule, leg is rule.legs[0], plan.config.mode)
     if given is not None and not isinstance(given, str):
         if plan.config.mode == "dev":
             raise _typed_job_in_dev(stage, operation, given)

@@ -102,13 +102,18 @@ def _sort_columns(operation: Operation, mode: str) -> tuple[tuple[str, ...], tup
     return tuple(names), tuple(descending)
 
 
-def job_count(operation: Operation, rule: OperationRule, first: bool) -> int:
-    """Return how many jobs a leg gets; a reducer gets one, so that no group is cut."""
-    if not first or rule.kind == "reduce":
-        return 1
+def job_count(operation: Operation, rule: OperationRule, first: bool, mode: str) -> int:
+    """Return how many jobs a leg gets, 0 where a cluster decides.
+
+    In dev a reducer gets one, so that no group is cut; a cluster divides the rows between groups.
+    """
     if rule.kind == "map_reduce":
-        return int(operation.settings.get("map_job_count") or 1)
-    return int(_resource(operation, "job_count") or 1)
+        asked = operation.settings.get("map_job_count") if first else None
+    else:
+        asked = _resource(operation, "job_count")
+    if mode == "dev":
+        return 1 if rule.kind == "reduce" or not first else int(asked or 1)
+    return int(asked or (0 if "reduce" in rule.kind else 1))
 
 
 def resources(operation: Operation) -> Resources:

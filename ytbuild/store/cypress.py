@@ -136,7 +136,10 @@ class CypressStore:
         self.cluster.batch([self._expire(self.archive_path(key)), self._expire(self.manifest_path(key))])
 
     def missing(self, wanted: Sequence[Segment], *, refresh: bool) -> list[Segment]:
-        """Return those of the segments that are not there, in their order; the others stay for another while."""
+        """Return those of the segments that are not there, each once, in their order; the others stay for another
+        while."""
+        # Equal pieces of large files are one segment at several places of the archive.
+        wanted = list({segment.key: segment for segment in wanted}.values())
         commands = [_attributes(self.segment_path(segment.key)) for segment in wanted]
         if refresh:
             commands += [self._expire(self.segment_path(segment.key)) for segment in wanted]

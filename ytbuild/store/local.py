@@ -150,6 +150,7 @@ class LocalStore:
             removed += 1
         self._remove_without_manifest()
         self._remove_unused_requirements()
+        self._remove_old_logs()
         self._index.forget_archives(kept)
         return removed
 
@@ -184,6 +185,12 @@ class LocalStore:
             for entry in entries:
                 if entry.stat().st_mtime < time.time() - KEPT_SECONDS:
                     cachefile.remove(entry.path)
+
+    def _remove_old_logs(self) -> None:
+        with contextlib.suppress(OSError), os.scandir(os.path.join(self.build_dir, "log")) as entries:
+            for entry in entries:
+                if entry.stat().st_mtime < time.time() - KEPT_SECONDS:
+                    os.unlink(entry.path)
 
     def _remove_without_manifest(self) -> None:
         """Remove archives whose build was killed before the manifest; a live build's is younger than a minute."""

@@ -19,7 +19,7 @@ from ytbuild.store.cypress import Content, CypressStore, Written
 _BLOCK = 1 << 20
 _ATTEMPTS = 3
 _GROUP = 8
-"""Segments whose transactions one request opens."""
+"""Segments whose transactions one request opens, at most."""
 
 _SETTLED_EVERY = 1.0
 """Seconds after which what was written appears, if not before: so much a killed upload may lose in each thread."""
@@ -105,7 +105,7 @@ class SegmentSender:
         first = random.randrange(len(wanted))
         turned = (*wanted[first:], *wanted[:first])
         with ThreadPoolExecutor(self._threads, "upload") as threads:
-            futures = [threads.submit(self._send, group, force) for group in _groups(turned)]
+            futures = [threads.submit(self._send, group, force) for group in _groups(turned, self._threads)]
             try:
                 done = [future.result() for future in futures]
             except BaseException:
@@ -154,8 +154,10 @@ class SegmentSender:
         return len(done)
 
 
-def _groups(wanted: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
-    return (wanted[start : start + _GROUP] for start in range(0, len(wanted), _GROUP))
+def _groups(wanted: Sequence[Segment], threads: int) -> Iterator[Sequence[Segment]]:
+    """Give the segments in groups that every thread has one of, if there are enough."""
+    size = min(_GROUP, -(-len(wanted) // threads))
+    return (wanted[start : start + size] for start in range(0, len(wanted), size))
 
 
 class Meter:

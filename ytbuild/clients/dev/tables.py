@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from ytbuild import cachefile
+from ytbuild.clients import lines
 from ytbuild.clients.base import DEFAULT_MAX_ROW_WEIGHT, Row
 from ytbuild.clients.dev.catalogue import Catalogue
 from ytbuild.clients.dev.rows import BadRowError, RowChecker
@@ -64,7 +65,7 @@ class TableStore:
         writing = self.replacing(table, append)
         with writing as file:
             for count, row in enumerate(rows, 1):
-                file.write(_encode(row, count - 1, table))
+                file.write(lines.encoded(row, count - 1, table))
             writing.rows = None if append else count
         return count
 
@@ -218,37 +219,6 @@ def _file_name(table: str, taken: set[str]) -> str:
     if name in taken or len(os.fsencode(name)) > 200:
         name = f"{last[:60]}-{hashlib.sha256(table.encode()).hexdigest()[:12]}.jsonl"
     return name
-
-
-def _encode(row: Any, number: int, table: str) -> bytes:
-    try:
-        if isinstance(row, dict) and all(isinstance(name, str) for name in row):
-            line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-            if len(line) > DEFAULT_MAX_ROW_WEIGHT:
-                raise TableError(
-                    f"{table}: row {number} has {len(line):,} bytes, and YTsaurus takes {DEFAULT_MAX_ROW_WEIGHT:,}",
-                    "divide it into several rows, or put the large value into a file",
-                )
-            return line
-    except (TypeError, ValueError, RecursionError):
-        pass
-    raise _unwritable(row, number, table)
-
-
-def _unwritable(row: Any, number: int, table: str) -> TableError:
-    hint = "a row is a dict of text keys and None, bool, int, finite float, str, list or dict values"
-    if not isinstance(row, dict):
-        return TableError(f"{table}: row {number} is {type(row).__name__}, not a dict", hint)
-    for name, value in row.items():
-        if not isinstance(name, str):
-            return TableError(f"{table}: row {number} has the column {name!r}, which is no text", hint)
-        try:
-            json.dumps(value, allow_nan=False).encode()
-            json.dumps(value, ensure_ascii=False).encode()
-        except (TypeError, ValueError, RecursionError):
-            kind = type(value).__name__
-            return TableError(f"{table}: row {number}, column {name!r}: a {kind} that JSON cannot hold", hint)
-    return TableError(f"{table}: row {number} cannot be written", hint)
 
 
 def _decode(line: bytes, number: int, table: str) -> Row:

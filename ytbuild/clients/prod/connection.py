@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ytbuild.clients.prod import failures, journal
+from ytbuild.clients.prod import failures, journal, profile
+from ytbuild.clients.prod.repeat import Patience
 from ytbuild.config.access import ClusterAccess
 from ytbuild.config.prod import ProdConfig
 from ytbuild.errors import ClusterError
@@ -23,8 +24,7 @@ MAX_BATCH = 100
 
 _TRANSACTION_TIMEOUT = 30
 _PING_INTERVAL = 5
-_ABORT_TIMEOUT = 3
-_SETTLING_TIMEOUT = 3
+_ABORT_TIMEOUT = 3_000
 
 
 class Connection:
@@ -44,6 +44,7 @@ class Connection:
         self.config = config
         self.hidden = failures.secrets_in_texts((*hidden, access.token or ""))
         self._local = threading.local()
+        self._clients: list[Any] = []
         self._open: set[str] = set()
         self._pinger: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -63,10 +64,16 @@ class Connection:
         self.hidden = failures.secrets_in_texts((*self.hidden, *values))
 
     def close(self) -> None:
-        """End the pings; open transactions end by themselves then."""
-        if not self._closed.is_set():
-            self._closed.set()
-            self._quiet.__exit__(None, None, None)
+        """End the pings, after which open transactions end by themselves, and the clients' connections."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._quiet.__exit__(None, None, None)
+        for client in self._clients:
+            # The client closes its session when it is collected, which may be never.
+            session = client._requests_session
+            if session is not None:
+                session.close()
 
     @property
     def proxy(self) -> str:
@@ -79,15 +86,16 @@ class Connection:
         if found is None:
             from yt.wrapper import YtClient
 
-            found = YtClient(config=client_config(self.access, self.config))
+            found = YtClient(config=profile.client_config(self.access, self.config))
             self._local.client = found
+            self._clients.append(found)
         return found
 
     def heavy_client(self) -> Any:
         """Return the official client of this thread, for a request that moves data."""
         client = self.client()
         if not getattr(self._local, "settled", False):
-            _settle(client)
+            profile.settle(client)
             self._local.settled = True
         return client
 
@@ -139,7 +147,22 @@ class Connection:
             return form.loads_node(content) if content else None
 
     def batch(self, commands: Sequence[Command]) -> list[Answer]:
-        """Send many light commands in as few requests as possible; they run in no order."""
+        """Send many light commands in as few requests as possible; they run in no order.
+
+        Those that the cluster did not take because of too many others are sent again; the client does so by itself
+        only for single commands.
+        """
+        found = self._batch(commands)
+        patience = Patience(self.config.retry_seconds)
+        while refused := [index for index, answer in enumerate(found) if _was_refused(answer)]:
+            if not patience.waited():
+                break
+            again = self._batch([commands[index] for index in refused])
+            for index, answer in zip(refused, again, strict=True):
+                found[index] = answer
+        return found
+
+    def _batch(self, commands: Sequence[Command]) -> list[Answer]:
         found: list[Answer] = []
         for start in range(0, len(commands), MAX_BATCH):
             part = commands[start : start + MAX_BATCH]
@@ -172,7 +195,9 @@ class Connection:
         from yt.wrapper.driver import make_request
 
         with self.translated(_shown("read_file", {"path": path})):
-            content: bytes = make_request("read_file", {"path": path}, use_heavy_proxy=True, client=self.heavy_client())
+            content: bytes = make_request(
+                "read_file", {"path": path}, use_heavy_proxy=True, client=self.heavy_client()
+            )
             return content
 
     def start(self, titles: Sequence[str], parent: str | None = None) -> list[str]:
@@ -212,7 +237,7 @@ class Connection:
         for transaction in open_ones:
             # Without repetition, and a failure is not told of: it would hide what led to the abort.
             with contextlib.suppress(ClusterError):
-                self._send("abort_transaction", {"transaction_id": transaction}, repeat=False)
+                self._send("abort_transaction", {"transaction_id": transaction}, repeat=False, timeout=_ABORT_TIMEOUT)
 
     @contextlib.contextmanager
     def transaction(self, title: str, parent: str | None = None) -> Iterator[str]:
@@ -254,78 +279,13 @@ class Connection:
                 self._let_go(lost)
 
 
-def _settle(client: Any) -> None:
-    """Let the client ask what the cluster says of its configuration, once and not for long.
-
-    It does so by itself before the first request that moves data, as often as any other request is repeated, and then
-    goes on as if nothing had happened: a failing cluster would be waited for twice.
-    """
-    if "apply_remote_patch_at_start" not in client.config:
-        return
-    proxy = client.config["proxy"]
-    retries, timeout = proxy["retries"], proxy["request_timeout"]
-    proxy["retries"], proxy["request_timeout"] = {**retries, "enable": False}, min(timeout, _SETTLING_TIMEOUT * 1000)
-    try:
-        # Reading it is what asks.
-        bool(proxy["enable_proxy_discovery"])
-    finally:
-        proxy["retries"], proxy["request_timeout"] = retries, timeout
-        client.config["apply_remote_patch_at_start"] = None
-
-
-def client_config(access: ClusterAccess, config: ProdConfig) -> dict[str, Any]:
-    """Return the official client's configuration: ours, with the user's over it."""
-    retries = _retries(config.retry_seconds)
-    ours: dict[str, Any] = {
-        "proxy": {
-            "url": access.proxy,
-            # A request that hangs is asked again at least once before retry_seconds are over.
-            "connect_timeout": int(min(5, config.retry_seconds) * 1000),
-            "request_timeout": int(min(15, config.retry_seconds / 2) * 1000),
-            "heavy_request_timeout": int(min(60, config.retry_seconds * 0.8) * 1000),
-            "retries": retries,
-        },
-        "token": access.token,
-        "enable_token": access.token is not None,
-        "api_version": "v4",
-        "write_retries": retries | {"count": 4},
-        "read_retries": retries | {"count": 4},
-        "start_operation_retries": retries,
-        "get_operation_retries": retries,
-        "batch_requests_retries": retries,
-        "concatenate_retries": retries,
-        "ping_failed_mode": "pass",
-        "transaction_sleep_period": 5,
-        "write_progress_bar": {"enable": None},
-        "operation_tracker": {"enable_logging_failed_operation": False, "stderr_logging_level": "DEBUG"},
-        "auto_merge_output": {"action": "none"},
-    }
-    return _merged(ours, config.client_config)
+def _was_refused(answer: Answer) -> bool:
+    return answer.error is not None and bool(answer.error.codes & set(failures.QUEUE_LIMITS))
 
 
 def _request(command: Command) -> dict[str, Any]:
     request = {"command": command.name, "parameters": dict(command.parameters)}
     return request if command.input is None else request | {"input": command.input}
-
-
-def _retries(seconds: float) -> dict[str, Any]:
-    return {
-        "enable": True,
-        "count": None,
-        "total_timeout": int(seconds * 1000),
-        "backoff": {
-            "policy": "exponential",
-            "exponential_policy": {"start_timeout": 250, "base": 2, "max_timeout": 5000, "decay_factor_bound": 0.3},
-        },
-    }
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(base)
-    for key, value in over.items():
-        old = found.get(key)
-        found[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
-    return found
 
 
 def _shown(name: str, parameters: Mapping[str, Any]) -> str:
