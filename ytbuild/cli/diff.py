@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,24 +14,29 @@ from ytbuild.diff import Change, DiffResult, TargetDiff, diff
 from ytbuild.errors import YtbuildError
 from ytbuild.text import plural, quote, size
 
+if TYPE_CHECKING:
+    from ytbuild.archive.manifest import Manifest
+    from ytbuild.graph.plan import Workspace
+
 _COLOURS = {"A": "green", "M": "yellow", "D": "red"}
 _KEY_LENGTH = 8
 
 
 @click.command("diff")
 @click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
+@click.option("--remote", is_flag=True, help="Compare with the last upload instead of the last build.")
 @click.option("--exit-code", "exit_code", is_flag=True, help="Exit with 1 when there are changes, 2 on any error.")
 @common_options
 @click.pass_context
-def command(context: click.Context, as_json: bool, exit_code: bool) -> None:
-    """Show what a build would change against the last one.
+def command(context: click.Context, as_json: bool, remote: bool, exit_code: bool) -> None:
+    """Show what a build would change against the last one, or against what was uploaded last.
 
     A line for each member of the archive that was added (A), modified (M) or deleted (D), by target, with its size
     before and after.
     """
     options: Options = context.obj
     try:
-        result = _compare(options)
+        result = _compare(options, remote)
     except YtbuildError as error:
         if exit_code:
             # 1 means "different" here, so no failure may end in it.
@@ -41,21 +46,37 @@ def command(context: click.Context, as_json: bool, exit_code: bool) -> None:
         click.echo(json.dumps(as_data(result), indent=2))
     else:
         _print(result)
-        options.reporter.line(summary(result))
+        options.reporter.line(summary(result, "upload" if remote else "build"))
     if exit_code and result.targets:
         context.exit(1)
 
 
-def _compare(options: Options) -> DiffResult:
+def _compare(options: Options, remote: bool) -> DiffResult:
     from ytbuild.store.local import LocalStore
 
     workspace = options.workspace()
     plan = workspace.plan()
     for warning in plan.warnings:
         options.reporter.warning(warning)
-    result = diff(plan, LocalStore(workspace.build_dir, workspace.index).newest())
+    last = _uploaded(options, workspace) if remote else LocalStore(workspace.build_dir, workspace.index).newest()
+    result = diff(plan, last)
     workspace.save_if_built()
     return result
+
+
+def _uploaded(options: Options, workspace: Workspace) -> Manifest | None:
+    """Return the manifest of what was uploaded last, None when nothing was."""
+    from ytbuild.archive import manifest as manifests
+    from ytbuild.clients.prod.connection import connect
+    from ytbuild.config import secrets
+    from ytbuild.upload import cypress_store
+
+    config, reporter = workspace.config, options.reporter
+    with connect(config, secrets.load(config.directory), reporter.warning) as connection:
+        reporter.line(f"cluster {connection.access.shown}")
+        store = cypress_store(config, connection)
+        key = store.newest()
+        return None if key is None else manifests.decode(store.read_manifest(key))
 
 
 def _print(result: DiffResult) -> None:
@@ -93,12 +114,12 @@ def _short(key: str | None) -> str:
     return key[:_KEY_LENGTH] if key else "none"
 
 
-def summary(result: DiffResult) -> str:
-    """Return the one line that says how much differs."""
+def summary(result: DiffResult, last: str) -> str:
+    """Return the one line that says how much differs from the last `build` or `upload`."""
     if result.old_key is None:
-        return f"there is no last build: a build adds {plural(len(result.changes), 'file')}"
+        return f"there is no last {last}: a build adds {plural(len(result.changes), 'file')}"
     if not result.targets:
-        return f"no changes against the last build, {_short(result.old_key)}"
+        return f"no changes against the last {last}, {_short(result.old_key)}"
     kinds = [change.kind for change in result.changes]
     growth = sum(change.growth for change in result.changes)
     sign = "-" if growth < 0 else "+"

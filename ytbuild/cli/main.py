@@ -189,7 +189,7 @@ def _exit_code(arguments: list[str] | None, pipeline: BasePipeline | None) -> in
 
 def _keep_said(options: Options, error: YtbuildError) -> None:
     """Write the whole of what a cluster said into `.build/log`, where there is a build; the hint tells of it."""
-    folder = os.path.join(options.directory, ".build", "log")
+    folder = os.path.normpath(os.path.join(options.directory, ".build", "log"))
     if not (isinstance(error, ClusterError) and error.said and os.path.isdir(folder)):
         return
     import time

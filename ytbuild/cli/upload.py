@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -34,16 +33,15 @@ def command(options: Options, dry_run: bool, as_json: bool) -> None:
     Nothing is sent twice: an archive that is there already costs one question, and of a large one only the segments
     that changed go up.
     """
-    from ytbuild.clients.prod.connection import Connection
-    from ytbuild.config import access, secrets
+    from ytbuild.clients.prod.connection import connect
+    from ytbuild.config import secrets
     from ytbuild.upload import built_archive, cypress_store, plan_upload, upload
 
     signal.signal(signal.SIGTERM, interrupt)
     workspace = options.workspace()
     reporter, config = options.reporter, workspace.config
-    known_secrets = secrets.load(config.directory)
-    cluster = access.find(known_secrets, os.environ)
-    with Connection(cluster, config.prod, known_secrets.values(), reporter.warning) as connection:
+    with connect(config, secrets.load(config.directory), reporter.warning) as connection:
+        cluster = connection.access
         store = cypress_store(config, connection)
         reporter.line(PACKAGING)
         result = build(workspace, progress=lambda done, total: reporter.bar("packing", done, total))

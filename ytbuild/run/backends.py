@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,8 +12,7 @@ from ytbuild.archive.manifest import Manifest
 from ytbuild.build import BuildResult, ReportProgress, build
 from ytbuild.clients.base import Client, OperationSpec
 from ytbuild.clients.dev.client import DevClient
-from ytbuild.clients.prod.connection import Connection
-from ytbuild.config import access
+from ytbuild.clients.prod.connection import Connection, connect
 from ytbuild.config.access import ClusterAccess
 from ytbuild.errors import ConfigError
 from ytbuild.graph.plan import Plan, Workspace
@@ -23,8 +21,6 @@ from ytbuild.store.local import LocalStore
 from ytbuild.upload import UploadEvents, UploadResult, built_archive, cypress_store, upload
 
 _SHORTEST_PREFIX = 4
-
-_NOT_HIDDEN = (access.PROXY, access.TOKEN_PATH)
 
 
 @dataclass(frozen=True)
@@ -78,10 +74,8 @@ def prod(workspace: Workspace, code: Code, events: BackendEvents, known_secrets:
     """
     from ytbuild.clients.prod.client import ProdClient
 
-    cluster = access.find(known_secrets, os.environ)
-    events.cluster(cluster)
-    hidden = [value for name, value in known_secrets.items() if name not in _NOT_HIDDEN]
-    with Connection(cluster, workspace.config.prod, hidden, events.warned) as connection:
+    with connect(workspace.config, known_secrets, events.warned) as connection:
+        events.cluster(connection.access)
         if code.earlier is not None:
             archive: str | None = _earlier_there(cypress_store(workspace.config, connection), code)
         elif workspace.config.build_folder is None:

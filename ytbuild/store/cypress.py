@@ -14,7 +14,7 @@ from typing import Any
 
 from ytbuild.archive.segments import Segment
 from ytbuild.config.stage import ARCHIVE_NAME
-from ytbuild.errors import ClusterError, UploadError
+from ytbuild.errors import ArchiveError, ClusterError, UploadError
 from ytbuild.store.cluster import (
     ALREADY_EXISTS,
     LOCK_CONFLICT,
@@ -128,8 +128,13 @@ class CypressStore:
         return None if key is None else str(key)
 
     def read_manifest(self, key: str) -> bytes:
-        """Return the manifest of an archive; raises `ClusterError` when there is none."""
-        return self.cluster.read_file(self.manifest_path(key))
+        """Return the manifest of an archive; raises `ArchiveError` when there is none."""
+        try:
+            return self.cluster.read_file(self.manifest_path(key))
+        except ClusterError as error:
+            if RESOLVE_ERROR not in error.codes:
+                raise
+            raise ArchiveError(f"{self.manifest_path(key)} is gone", "upload again") from None
 
     def refresh(self, key: str) -> None:
         """Let an archive and its manifest stay for another while."""

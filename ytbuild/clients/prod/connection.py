@@ -8,13 +8,16 @@ process (`interrupt_main`) when a ping fails, and nest two for each file.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ytbuild.clients.prod import failures, journal, profile
 from ytbuild.clients.prod.repeat import Patience
+from ytbuild.config import access
 from ytbuild.config.access import ClusterAccess
+from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.config.prod import ProdConfig
 from ytbuild.errors import ClusterError
 from ytbuild.store.cluster import NO_SUCH_TRANSACTION, Answer, Command
@@ -24,32 +27,34 @@ MAX_BATCH = 100
 
 _TRANSACTION_TIMEOUT = 30
 _PING_INTERVAL = 5
+_NOT_HIDDEN = (access.PROXY, access.TOKEN_PATH)
+
 _ABORT_TIMEOUT = 3_000
 
 
 class Connection:
-    """A connection to the cluster of `access`; every method may be called from any thread.
+    """A connection to the cluster that was `found`; every method may be called from any thread.
 
     `hidden` are texts that no error may show; `warned` hears when requests have to be repeated.
     """
 
     def __init__(
         self,
-        access: ClusterAccess,
+        found: ClusterAccess,
         config: ProdConfig,
         hidden: Iterable[str] = (),
         warned: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.access = access
+        self.access = found
         self.config = config
-        self.hidden = failures.secrets_in_texts((*hidden, access.token or ""))
+        self.hidden = failures.secrets_in_texts((*hidden, found.token or ""))
         self._local = threading.local()
         self._clients: list[Any] = []
         self._open: set[str] = set()
         self._pinger: threading.Thread | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._quiet = journal.heard(warned, config.retry_seconds, access.proxy)
+        self._quiet = journal.heard(warned, config.retry_seconds, found.proxy)
         self._quiet.__enter__()
 
     def __enter__(self) -> Connection:
@@ -277,6 +282,16 @@ class Connection:
                     if answer.error and NO_SUCH_TRANSACTION in answer.error.codes
                 ]
                 self._let_go(lost)
+
+
+def connect(config: PipelineConfig, known_secrets: Mapping[str, str], warned: Callable[[str], None]) -> Connection:
+    """Return a connection to the cluster that `YT_PROXY` names; nothing has been sent yet.
+
+    `known_secrets` are those of secrets.env: no error will show one. Raises as `access.find` does.
+    """
+    found = access.find(known_secrets, os.environ)
+    hidden = [value for name, value in known_secrets.items() if name not in _NOT_HIDDEN]
+    return Connection(found, config.prod, hidden, warned)
 
 
 def _was_refused(answer: Answer) -> bool:
