@@ -8,6 +8,8 @@ import pytest
 
 from tests.support import Pipeline
 
+pytest_plugins = ["tests.cluster.fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the random ignore sets in tests/sources/test_ytignore_against_git.py."""

@@ -32,6 +32,7 @@ class UploadPlan:
 
     whole: bool
     archive_present: bool
+    manifest_present: bool
     segments: int
     segments_to_send: int
     size: int
@@ -98,7 +99,13 @@ def plan_upload(store: CypressStore, archive: StoredArchive, manifest: bytes) ->
     if not present.archive:
         missing = parts if whole else store.missing(parts, refresh=False)
     return UploadPlan(
-        whole, present.archive, len(parts), len(missing), size, sum(segment.size for segment in missing)
+        whole,
+        present.archive,
+        present.manifest,
+        len(parts),
+        len(missing),
+        size,
+        sum(segment.size for segment in missing),
     )
 
 

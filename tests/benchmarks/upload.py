@@ -78,7 +78,10 @@ def _large(pipeline: _Pipeline) -> bool:
         ours.append(float(str(pipeline.upload()["seconds"])))
         theirs.append(_plain_write(pipeline))
     good = report(
-        "first upload of 300 MB, upload phase / one write_file", statistics.median(ours), statistics.median(theirs), 1.3
+        "first upload of 300 MB, upload phase / one write_file",
+        statistics.median(ours),
+        statistics.median(theirs),
+        1.3,
     )
     client.remove("//tmp/large", recursive=True, force=True)
     variables = " ".join(f"{name}={value}" for name, value in pipeline.cluster.environment.items())

@@ -26,6 +26,7 @@ ANYTHING = "…"
 
 _FENCE = re.compile(r"```(?P<language>\w*)(?P<rest>[^`]*)\Z")
 _TITLE = re.compile(r'\btitle="(?P<path>[^"]+)"')
+_TALKS = re.compile(r"\bytbuild upload\b|--mode prod\b|--remote\b|^yt ")
 _MARK = "end of command 6f1c"
 _TIMEOUT = 120
 
@@ -122,8 +123,16 @@ def matches(expected: tuple[str, ...], output: str) -> bool:
     return re.fullmatch(pattern, output) is not None
 
 
-def run(todo: list[Step], folder: Path) -> list[tuple[Command, Outcome]]:
-    """Run steps in one shell that starts in `folder`, and return what every command did."""
+def needs_cluster(todo: list[Step]) -> bool:
+    """Tell whether a step talks to a cluster."""
+    return any(isinstance(step, Command) and _TALKS.search(step.text) for step in todo)
+
+
+def run(todo: list[Step], folder: Path, **variables: str) -> list[tuple[Command, Outcome]]:
+    """Run steps in one shell that starts in `folder`, and return what every command did.
+
+    `variables` are in its environment, beside the few that every shell has.
+    """
     script = ["exec 2>&1 </dev/null"]
     for step in todo:
         if isinstance(step, File):
@@ -134,7 +143,7 @@ def run(todo: list[Step], folder: Path) -> list[tuple[Command, Outcome]]:
             # The next command finds `$?` as this one left it.
             script.append(f"_status=$?; printf '\\n{_MARK} %d\\n' $_status; (exit $_status)")
     binaries = Path(sys.executable).parent
-    environment = clean_environment()
+    environment = clean_environment(**variables)
     environment["PATH"] = f"{binaries}:{environment['PATH']}"
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-c", "\n".join(script)],

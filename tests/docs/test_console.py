@@ -76,6 +76,19 @@ def test_a_shell_that_ends_early_is_noticed(tmp_path: Path) -> None:
         failures("```console\n$ exit 0\n$ echo more\n```\n", tmp_path)
 
 
+def test_variables_reach_the_shell(tmp_path: Path) -> None:
+    ((_, outcome),) = console.run([console.Command(1, "echo $NAME", ())], tmp_path, NAME="value")
+    assert outcome.output == "value\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["ytbuild upload -q", "ytbuild run --mode prod", "yt list //tmp", "ytbuild diff --remote"]
+)
+def test_a_command_that_talks_to_a_cluster_is_noticed(text: str) -> None:
+    assert console.needs_cluster([console.Command(1, "ytbuild run", ()), console.Command(2, text, ())])
+    assert not console.needs_cluster([console.Command(1, "ytbuild run", ()), console.File(2, text, "")])
+
+
 def test_a_block_without_an_end_is_noticed() -> None:
     with pytest.raises(AssertionError, match="has no end"):
         console.steps("```console\n$ echo\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.running import Cluster
 from tests.docs import console
 from tests.docs.console import Command
 
@@ -25,10 +26,38 @@ def recipes() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("heading", recipes())
-def test_a_recipe_prints_what_it_says(tmp_path: Path, heading: str) -> None:
+STEPS = {heading: console.steps(text) for heading, text in recipes().items()}
+ON_A_CLUSTER = [heading for heading, steps in STEPS.items() if console.needs_cluster(steps)]
+HERE = [heading for heading in STEPS if heading not in ON_A_CLUSTER]
+# Packages that not every environment of the tests has.
+NEEDED = {"Use a TypedJob": "yt_yson_bindings"}
+
+
+def check(heading: str, folder: Path, **variables: str) -> None:
+    """Follow a recipe and compare."""
     fresh = Command(0, "ytbuild init -q hello && cd hello", ())
-    steps = console.steps(recipes()[heading])
+    steps = STEPS[heading]
     assert any(isinstance(step, Command) for step in steps), "nothing to run"
-    found = console.failures(console.run([fresh, *steps], tmp_path), "docs/how-to.md")
+    found = console.failures(console.run([fresh, *steps], folder, **variables), "docs/how-to.md")
     assert not found, "\n\n".join(found)
+
+
+@pytest.mark.parametrize("heading", HERE)
+def test_a_recipe_prints_what_it_says(tmp_path: Path, heading: str) -> None:
+    check(heading, tmp_path)
+
+
+@pytest.mark.parametrize("heading", ON_A_CLUSTER)
+def test_a_recipe_for_a_cluster_prints_what_it_says(tmp_path: Path, cluster: Cluster, heading: str) -> None:
+    if heading in NEEDED:
+        pytest.importorskip(NEEDED[heading])
+    cluster.client().remove("//tmp/hello", recursive=True, force=True)
+    check(heading, tmp_path, **cluster.environment)
+
+
+def test_only_the_recipes_for_a_cluster_need_one() -> None:
+    """The text above them says from which on."""
+    first = list(STEPS).index("Run a pipeline on a cluster")
+    assert set(ON_A_CLUSTER) <= set(list(STEPS)[first:])
+    assert len(ON_A_CLUSTER) > 4
+    assert set(NEEDED) <= set(ON_A_CLUSTER)

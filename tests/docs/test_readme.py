@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.cluster.running import Cluster
 from tests.docs import console
 
 README = Path(__file__).parents[2] / "README.md"
@@ -20,10 +21,11 @@ def steps_to_run(text: str) -> list[console.Step]:
     return found
 
 
-def test_readme_prints_what_it_says(tmp_path: Path) -> None:
+def test_readme_prints_what_it_says(tmp_path: Path, cluster: Cluster) -> None:
     steps = steps_to_run(README.read_text(encoding="utf-8"))
     assert steps, "README.md has no console block to run"
-    found = console.failures(console.run(steps, tmp_path), "README.md")
+    cluster.client().remove("//tmp/hello", recursive=True, force=True)
+    found = console.failures(console.run(steps, tmp_path, **cluster.environment), "README.md")
     assert not found, "\n\n".join(found)
 
 

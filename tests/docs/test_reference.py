@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import secrets
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -13,16 +14,21 @@ import click
 import pytest
 
 import ytbuild
+from tests.cluster.job_support import json_rows
+from tests.cluster.running import Cluster
 from tests.docs import console, pages
 from tests.docs.interface import COMMAND_NAMES, command, error_classes, options
-from tests.support import Pipeline
+from tests.support import STAGE_CONFIG, Pipeline
 from ytbuild import shipped
 from ytbuild.cli.main import cli
-from ytbuild.clients.base import Client
+from ytbuild.clients.base import Client, OperationHandle, Resources
+from ytbuild.config import access
 from ytbuild.config import pipeline as pipeline_config
+from ytbuild.config import prod as prod_config
 from ytbuild.config import stage as stage_config
 from ytbuild.config.documents import Documents
 from ytbuild.graph import rules
+from ytbuild.run import operations, settings
 
 CONFIGURATION = pages.read(pages.REFERENCE / "configuration.md")
 ARCHIVE = pages.read(pages.REFERENCE / "archive.md")
@@ -54,8 +60,31 @@ def last_parts(text: str) -> set[str]:
 def test_every_key_of_the_pipeline_is_described() -> None:
     text = pages.section(CONFIGURATION, "## The pipeline: `configs/config.yaml`")
     described = {cells[0].strip("`").rsplit(".", 1)[-1] for cells in pages.rows(text)}
-    # `dev` and `pickling` hold the keys below them.
-    assert keys_of(pipeline_config) - {"dev", "pickling"} == described
+    # These hold the keys below them.
+    assert keys_of(pipeline_config) - {"dev", "pickling", "prod"} == described
+
+
+@pytest.mark.parametrize("page", ["configuration.md", "prod.md"])
+def test_the_settings_of_prod_have_their_defaults(page: str) -> None:
+    rows = {cells[0].strip("`"): cells for cells in pages.rows(pages.read(pages.REFERENCE / page))}
+    prefix = "pipeline.prod." if page == "configuration.md" else ""
+    default = prod_config.ProdConfig()
+    for key in prod_config.PROD_KEYS:
+        assert rows[prefix + key][2] == str(getattr(default, key) or "none"), key
+
+
+def test_resources_have_their_defaults() -> None:
+    table = pages.rows(pages.section(CONFIGURATION, "### Keys that have an effect in prod"))
+    said = {cells[0].strip("`"): cells[3].strip("`") for cells in table}
+    for key, value in vars(Resources()).items():
+        name, value = ("memory_limit_gb", value >> 30) if key == "memory_limit" else (key, value)
+        assert said[f"resources.{name}"] == ("none" if value is None else str(value)), key
+
+
+def test_names_that_are_read_from_the_environment_are_described() -> None:
+    text = pages.section(CONFIGURATION, "### Names that ytbuild reads")
+    names = {access.PROXY, access.TOKEN, access.TOKEN_PATH, *settings.DOCKER_AUTH.values()}
+    assert {code for cells in pages.rows(text) for code in pages.code_spans(cells[0])} == names
 
 
 def test_every_key_of_an_operation_is_described() -> None:
@@ -79,7 +108,7 @@ def test_every_kind_has_its_row_with_its_legs_and_scripts() -> None:
 
 
 def test_the_kinds_that_take_a_key_are_those_of_the_rules() -> None:
-    table = pages.rows(pages.section(CONFIGURATION, "### Keys that have an effect in dev"))
+    table = pages.rows(pages.section(CONFIGURATION, "### Keys that have an effect in dev and in prod"))
     for cells in table:
         key, kinds = cells[0].strip("`"), set(pages.code_spans(cells[1]))
         takers = {kind for kind, rule in known_rules().operations.items() if key in rule.keys}
@@ -98,6 +127,15 @@ def test_the_keys_for_the_clusters_spec_are_those_of_the_rules() -> None:
     passed_on = {kind: set(rule.passed_on) for kind, rule in known_rules().operations.items()}
     assert passed_on.pop("yql") == set()
     assert said == passed_on
+
+
+def test_the_keys_without_effect_are_those_that_a_run_warns_of() -> None:
+    text = pages.section(CONFIGURATION, "## Operations")
+    without, in_dev = set(operations._IGNORED["prod"]), set(operations._IGNORED["dev"])
+    sentence = next(line for line in text.splitlines() if line.startswith("Two keys are known and have no effect"))
+    assert without <= set(pages.code_spans(sentence))
+    (sentence,) = re.findall(r"In dev `ytbuild run` warns when[^.]*", text)
+    assert in_dev - without == set(pages.code_spans(sentence)) - {"ytbuild run"}
 
 
 def test_every_mode_is_described() -> None:
@@ -164,6 +202,58 @@ def test_every_entry_of_the_build_folder_is_described(pipeline: Pipeline) -> Non
     assert said == {entry.name for entry in (pipeline.root / ".build").iterdir()}
 
 
+def uploaded(pipeline: Pipeline, cluster: Cluster) -> Any:
+    """Upload a pipeline with an archive above 32 MiB; return a client of the cluster."""
+    client = cluster.client()
+    client.remove("//tmp/test/build", recursive=True, force=True)
+    pipeline.configure("build_folder: //tmp/test/build")
+    pipeline.write("stages/first/src/noise.bin", secrets.token_bytes(33 << 20))
+    pipeline.run("upload", check=True, **cluster.environment)
+    return client
+
+
+def test_every_entry_of_build_folder_is_described_with_its_attributes(pipeline: Pipeline, cluster: Cluster) -> None:
+    client = uploaded(pipeline, cluster)
+    text = pages.section(ARCHIVE, "## `build_folder` on a cluster")
+    said = {cells[0].strip("`") for cells in pages.rows(text)}
+    found = {path.split("/")[0] for path in said if "_" not in path}
+    assert {str(name) for name in client.list("//tmp/test/build")} == found
+    for folder in ("archives", "manifests", "segments"):
+        path = f"//tmp/test/build/{folder}"
+        path += "/" + str(client.list(path)[0])
+        path += "/" + str(client.list(path)[0]) if folder == "segments" else ""
+        own = {*client.get(f"{path}/@user_attribute_keys"), "expiration_timeout"}
+        assert {path for path in said if "_" in path} == {str(name) for name in own}, folder
+    assert client.get("//tmp/test/build/source.tar.gz&/@type") == "link"
+
+
+def test_every_variable_of_a_job_on_a_cluster_is_described(pipeline: Pipeline, cluster: Cluster) -> None:
+    client = cluster.client()
+    client.remove("//tmp/test", recursive=True, force=True)
+    client.create("table", "//tmp/test/input", recursive=True)
+    client.write_table("//tmp/test/input", [{"a": 1}], format=json_rows())
+    code = 'import json, os\nprint(json.dumps({"names": sorted(os.environ)}))\n'
+    pipeline.write("stages/first/src/mapper.py", code)
+    pipeline.configure("build_folder: //tmp/test/build")
+    more = "      env: {PUBLIC: 1, HIDDEN: 2}\n      environment_public_keys: PUBLIC\n"
+    pipeline.write("stages/first/config.yaml", STAGE_CONFIG + more)
+    pipeline.run("run", "--mode", "prod", check=True, **cluster.environment)
+    (row,) = client.read_table("//tmp/test/output", format=json_rows())
+    said = {
+        code
+        for cells in pages.rows(pages.section(ARCHIVE, "## Jobs on a cluster"))
+        for code in pages.code_spans(cells[0])
+    }
+    ours = {
+        "YT_SECURE_VAULT_<NAME>" if name == "YT_SECURE_VAULT_HIDDEN" else "<NAME>" if name == "HIDDEN" else name
+        for name in row["names"]
+        # bash sets some itself, and the cluster the others.
+        if name not in ("PWD", "SHLVL", "_", "HOME", "PATH", "LC_CTYPE", "YT_SECURE_VAULT", "PUBLIC")
+        and not re.match("YT_(JOB|OPERATION|TASK|NODE|START|FIRST)_", name)
+    }
+    assert ours == said - {"environment_public_keys"}
+
+
 def test_every_entry_of_the_dev_folder_is_described(pipeline: Pipeline) -> None:
     pipeline.write(".dev/input.jsonl", '{"a": 1}\n')
     pipeline.run("run", check=True)
@@ -217,6 +307,14 @@ def test_the_methods_of_the_client_are_described_with_their_parameters() -> None
         assert plain == [part for part in parameters.split(", ") if part != "*"], name
 
 
+def test_the_members_of_a_handle_are_described() -> None:
+    text = pages.section(PYTHON_API, "## Running operations")
+    said = {cells[0].strip("`").partition("(")[0] for cells in pages.rows(text)}
+    members = {name for name in vars(OperationHandle) if not name.startswith("_")}
+    # The run itself asks for these two.
+    assert members - {"spec", "progress"} <= said
+
+
 # All pages
 
 
@@ -224,7 +322,7 @@ def test_the_pages_exist() -> None:
     for name in ("tutorial", "how-to"):
         assert (pages.DOCS / f"{name}.md").is_file()
     names = {page.stem for page in pages.REFERENCE.glob("*.md")}
-    assert {"commands", "configuration", "archive", "ignore-rules", "errors", "python-api"} <= names
+    assert {"commands", "configuration", "archive", "ignore-rules", "errors", "python-api", "prod"} <= names
 
 
 @pytest.mark.parametrize("page", pages.all_pages(), ids=pages.shown)

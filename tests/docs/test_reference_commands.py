@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pytest
 
+from tests.cluster.running import Cluster
 from tests.docs import console, pages
 from tests.docs.interface import COMMAND_NAMES, command, error_classes, options
 from tests.support import Pipeline
@@ -107,6 +108,14 @@ def test_every_field_of_json_is_in_its_table(changed: Pipeline, arguments: str) 
     said = {cells[0].strip("`") for cells in table}
     # `targets` itself is said where it may be empty.
     assert said - {"targets"} == found
+
+
+@pytest.mark.parametrize("arguments", ["upload", "upload --dry-run"])
+def test_every_field_of_an_uploads_json_is_in_its_table(pipeline: Pipeline, cluster: Cluster, arguments: str) -> None:
+    pipeline.configure("build_folder: //tmp/test/build")
+    answer = json.loads(pipeline.run(*arguments.split(), "--json", check=True, **cluster.environment).stdout)
+    table = pages.rows(pages.section(COMMANDS, f"### JSON of `ytbuild {arguments} --json`"))
+    assert {cells[0].strip("`") for cells in table} == set(fields(answer))
 
 
 def test_every_field_of_a_changed_member_is_described(changed: Pipeline) -> None:

@@ -117,7 +117,8 @@ def _short(key: str | None) -> str:
 def summary(result: DiffResult, last: str) -> str:
     """Return the one line that says how much differs from the last `build` or `upload`."""
     if result.old_key is None:
-        return f"there is no last {last}: a build adds {plural(len(result.changes), 'file')}"
+        article = "an" if last == "upload" else "a"
+        return f"there is no last {last}: {article} {last} adds {plural(len(result.changes), 'file')}"
     if not result.targets:
         return f"no changes against the last {last}, {_short(result.old_key)}"
     kinds = [change.kind for change in result.changes]

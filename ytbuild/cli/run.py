@@ -96,6 +96,7 @@ class _Screen:
             progress=lambda done, total: reporter.bar("packing", done, total),
             built=self._built,
             cluster=self._cluster,
+            earlier=lambda key: reporter.line(f"archive {key}, of an earlier build"),
             packaging=lambda: reporter.line(PACKAGING),
             uploads=shown(reporter),
             uploaded=self._uploaded,
@@ -172,7 +173,7 @@ def _show(planned: PlannedRun, reporter: Reporter, mode: str) -> None:
         click.echo(f"stage {stage.name}{code}")
         for spec in stage.operations:
             click.echo("\n".join(_planned_lines(spec) if mode == "dev" else _cluster_lines(spec, planned.archive)))
-    reporter.line(f"{plural(len(planned.stages), 'stage')}, archive {planned.plan.key[:16]}; nothing was run")
+    reporter.line(f"{plural(len(planned.stages), 'stage')}, archive {planned.key[:16]}; nothing was run")
 
 
 def _cluster_lines(spec: OperationSpec, archive: str | None) -> list[str]:

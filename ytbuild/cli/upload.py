@@ -43,13 +43,13 @@ def command(options: Options, dry_run: bool, as_json: bool) -> None:
     with connect(config, secrets.load(config.directory), reporter.warning) as connection:
         cluster = connection.access
         store = cypress_store(config, connection)
+        reporter.line(f"cluster {cluster.shown}")
         reporter.line(PACKAGING)
         result = build(workspace, progress=lambda done, total: reporter.bar("packing", done, total))
         reporter.clear()
         for warning in result.warnings:
             reporter.warning(warning)
         reporter.line(build_summary(result))
-        reporter.line(f"cluster {cluster.shown}")
         archive, manifest = built_archive(workspace, result.key)
         if dry_run:
             plan = plan_upload(store, archive, manifest)
@@ -100,6 +100,8 @@ def summary(result: UploadResult, folder: str) -> str:
 
 def plan_summary(plan: UploadPlan, folder: str) -> str:
     """Return the one line that says what an upload would do."""
+    if plan.archive_present and not plan.manifest_present:
+        return f"would upload the manifest, the archive ({size(plan.size)}) is already in {folder}; nothing was sent"
     if plan.archive_present:
         return f"nothing to upload: {size(plan.size)} already in {folder}"
     if plan.whole:

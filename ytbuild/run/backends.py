@@ -27,12 +27,14 @@ _SHORTEST_PREFIX = 4
 class BackendEvents:
     """What the caller hears while code gets to where it runs.
 
-    `packaging` is called before a build for a cluster; `cluster` with the one that is talked to.
+    `packaging` is called before a build for a cluster; `cluster` with the one that is talked to; `earlier` with the
+    key of the archive that runs instead of what is there now.
     """
 
     progress: ReportProgress
     built: Callable[[BuildResult], None]
     cluster: Callable[[ClusterAccess], None]
+    earlier: Callable[[str], None]
     packaging: Callable[[], None]
     uploads: UploadEvents
     uploaded: Callable[[UploadResult], None]
@@ -61,7 +63,7 @@ def dev(
         events.built(result)
         archive = result.archive
     else:
-        archive = _earlier_here(workspace, code)
+        archive = _earlier_here(workspace, code, events)
     with DevClient(workspace.config, archive, keep_sandboxes=keep_sandboxes, strict=strict) as client:
         yield client
 
@@ -77,7 +79,7 @@ def prod(workspace: Workspace, code: Code, events: BackendEvents, known_secrets:
     with connect(workspace.config, known_secrets, events.warned) as connection:
         events.cluster(connection.access)
         if code.earlier is not None:
-            archive: str | None = _earlier_there(cypress_store(workspace.config, connection), code)
+            archive: str | None = _earlier_there(cypress_store(workspace.config, connection), code, events)
         elif workspace.config.build_folder is None:
             # The plan has made sure that no enabled stage has code.
             archive = None
@@ -106,20 +108,22 @@ def _uploaded(workspace: Workspace, connection: Connection, code: Code, events: 
     return done.archive
 
 
-def _earlier_here(workspace: Workspace, code: Code) -> str:
+def _earlier_here(workspace: Workspace, code: Code, events: BackendEvents) -> str:
     """Return the path of an earlier archive of the local store."""
     store = LocalStore(workspace.build_dir, workspace.index)
     key = _one_key(str(code.earlier), store.keys(), workspace.build_dir)
     archive, manifest = built_archive(workspace, key)
     _check_wrappers(manifests.decode(manifest), code)
+    events.earlier(key)
     return archive.path
 
 
-def _earlier_there(store: CypressStore, code: Code) -> str:
+def _earlier_there(store: CypressStore, code: Code, events: BackendEvents) -> str:
     """Return the path of an earlier archive on the cluster, which stays for another while."""
     key = _one_key(str(code.earlier), store.keys(), store.folder)
     _check_wrappers(manifests.decode(store.read_manifest(key)), code)
     store.refresh(key)
+    events.earlier(key)
     return store.archive_path(key)
 
 

@@ -82,13 +82,15 @@ class PlannedStage:
 class PlannedRun:
     """What a run would do: nothing has been built, imported or started.
 
-    `archive` is the Cypress path of the code that jobs on a cluster would get, None in dev and without any code.
+    `key` is that of the archive, perhaps shortened, and `archive` the Cypress path of the code that jobs on a cluster
+    would get, None in dev and without any code.
     """
 
     plan: Plan
     stages: tuple[PlannedStage, ...]
     secrets: dict[str, str]
     warnings: tuple[str, ...]
+    key: str
     archive: str | None
 
 
@@ -102,7 +104,7 @@ def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
     plan = workspace.plan()
     known_secrets = secrets.load(workspace.config.directory)
     stages: list[PlannedStage] = []
-    warnings: list[str] = []
+    warnings = _pointless(options) if mode == "prod" else []
     for stage in plan.stages:
         if stage.name not in selected:
             continue
@@ -117,8 +119,19 @@ def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
         stages.append(PlannedStage(stage.name, has_code, tuple(specs)))
     archive = None
     if mode == "prod" and workspace.config.build_folder is not None:
-        archive = archive_path(workspace.config.build_folder, options.archive or plan.key)
-    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings), archive)
+        archive = archive_path(workspace.config.build_folder, _key(plan, options))
+    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings), _key(plan, options), archive)
+
+
+def _pointless(options: RunOptions) -> list[str]:
+    given = {"--strict": options.strict, "--keep-sandboxes": options.keep_sandboxes}
+    return [f"prod takes no notice of {option}" for option, is_given in given.items() if is_given]
+
+
+def _key(plan: Plan, options: RunOptions) -> str:
+    """Return the key of the archive that would run; of an earlier one perhaps its beginning only."""
+    earlier = options.archive
+    return plan.key if earlier is None else earlier + "…" * (len(earlier) < len(plan.key))
 
 
 def registered(pipeline: BasePipeline) -> StageRegistry | None:
@@ -244,6 +257,8 @@ class _Runner:
             ) from error
         except Exception as error:
             hint = "correct stage.py"
+            if "yson bindings" in str(error).lower() or "yt_yson_bindings" in str(error):
+                hint = "pip install ytsaurus-yson: TypedJobs, which run on a cluster only, need it"
             if self._skipped and isinstance(error, KeyError):
                 hint += f"; `debug` lacks what the stages before hand on, and these were not run: {self._skipped}"
             raise OperationFailed(f"the stage {stage.name!r} failed:\n{traces.own(error)}", hint) from error

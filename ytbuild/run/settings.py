@@ -149,12 +149,19 @@ def environment(operation: Operation, known_secrets: Mapping[str, str]) -> tuple
     """Return the variables that the operation sets, and the names of those whose values nobody may see."""
     own: Mapping[str, Any] = operation.settings.get("env") or {}
     names = operation.section.texts("secrets")
-    vault = {str(name): value for name, value in secure_vault(operation).items() if isinstance(value, str)}
+    vault = _vault_variables(operation)
     for key, taken in (("env", own), ("secrets", names), ("secure_vault", vault)):
         _check_names(operation, key, map(str, taken))
     values = secrets.choose(names, known_secrets, os.environ)
     values |= {str(name): _text(value) for name, value in own.items()} | vault
     return values, tuple(dict.fromkeys((*names, *vault)))
+
+
+def _vault_variables(operation: Operation) -> dict[str, str]:
+    """Return what the block itself puts into the secure vault and jobs see as variables: no lists, no mappings."""
+    single = operation.settings.get("secure_vault_variable")
+    entries = {**secure_vault(operation), **(single if isinstance(single, Mapping) else {})}
+    return {str(name): _text(value) for name, value in entries.items() if isinstance(value, str | int | float)}
 
 
 def public_names(operation: Operation, hidden: tuple[str, ...]) -> tuple[str, ...]:

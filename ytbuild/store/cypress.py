@@ -134,7 +134,9 @@ class CypressStore:
         except ClusterError as error:
             if RESOLVE_ERROR not in error.codes:
                 raise
-            raise ArchiveError(f"{self.manifest_path(key)} is gone", "upload again") from None
+            raise ArchiveError(
+                f"{self.manifest_path(key)} is gone", "upload again, or choose another archive"
+            ) from None
 
     def refresh(self, key: str) -> None:
         """Let an archive and its manifest stay for another while."""

@@ -140,4 +140,4 @@ class Handle(ABC):
         """Return the error of a cluster that does not say how it stands."""
         keeps_on = "; the operation keeps running" if error.transient else ""
         text = f"{self._shown}: {error.message}{keeps_on}"
-        return ClusterError(text, f"it is {self._link}\n{error.hint}", error.codes, error.said, error.transient)
+        return ClusterError(text, f"see {self._link}\n{error.hint}", error.codes, error.said, error.transient)

@@ -103,7 +103,7 @@ class ProdOperation(Handle):
         if self._abort_asked:
             raise OperationFailed(f"{spec.shown} was aborted", "start it again")
         reason = outcome.reason_of(connection, outcome.result_error(connection, self.id))
-        raise OperationFailed(f"{spec.shown} was aborted on the cluster: {reason}", f"it is {self.link}")
+        raise OperationFailed(f"{spec.shown} was aborted on the cluster: {reason}", f"see {self.link}")
 
 
 def _number(value: Any) -> int:

@@ -41,7 +41,7 @@ def of_failed(
     reason = _reason(connection, spec, error)
     said = [tail(job.stderr) for job in jobs[:_SHOWN_JOBS]]
     log = write_log(connection, log_dir, f"{spec.stage}.{spec.name}.{operation}.log", [link, error, *map(vars, jobs)])
-    hint = f"it is {link}" + (f"\nits whole log is {quote(log)}" if log else "")
+    hint = f"see {link}" + (f"\nits whole log is {quote(log)}" if log else "")
     if not jobs:
         return OperationFailed(f"{spec.shown} failed: {reason}", hint)
     text = f"{spec.shown} failed: {reason}{_stderrs(jobs, said)}"

@@ -88,7 +88,7 @@ class QueryOperation(Handle):
         name = ".".join(filter(None, [self._spec.stage, self._spec.name, self.id, "log"]))
         parts = [self.link, str(self._spec.query), error]
         log = outcome.write_log(self._connection, self._log_dir, name, parts)
-        hint = f"it is {self.link}" + (f"\nits whole log is {quote(log)}" if log else "")
+        hint = f"see {self.link}" + (f"\nits whole log is {quote(log)}" if log else "")
         return QueryError(f"{self._shown} {state}: {outcome.reason_of(self._connection, error)}", hint)
 
     def _get(self, *attributes: str) -> Mapping[str, Any]:
@@ -112,7 +112,7 @@ class QueryOperation(Handle):
         meta = self._meta()
         if meta.get("error"):
             reason = outcome.reason_of(self._connection, plain_error(meta["error"]))
-            raise QueryError(f"{self._shown} failed: {reason}", f"it is {self.link}")
+            raise QueryError(f"{self._shown} failed: {reason}", f"see {self.link}")
         if meta.get("is_truncated"):
             hint = "write it into a table with INSERT INTO, and read that"
             raise QueryError(f"{self._shown}: the cluster has kept only the first rows of the result", hint)
