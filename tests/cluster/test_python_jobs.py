@@ -20,8 +20,6 @@ from tests.cluster.running import Cluster
 if TYPE_CHECKING:
     from yt.wrapper import YtClient
 
-pytest.importorskip("yt_yson_bindings")
-
 HEAD = """
 import sys, typing
 import yt.wrapper as yt

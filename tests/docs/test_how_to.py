@@ -29,8 +29,6 @@ def recipes() -> dict[str, str]:
 STEPS = {heading: console.steps(text) for heading, text in recipes().items()}
 ON_A_CLUSTER = [heading for heading, steps in STEPS.items() if console.needs_cluster(steps)]
 HERE = [heading for heading in STEPS if heading not in ON_A_CLUSTER]
-# Packages that not every environment of the tests has.
-NEEDED = {"Use a TypedJob": "yt_yson_bindings"}
 
 
 def check(heading: str, folder: Path, **variables: str) -> None:
@@ -49,8 +47,6 @@ def test_a_recipe_prints_what_it_says(tmp_path: Path, heading: str) -> None:
 
 @pytest.mark.parametrize("heading", ON_A_CLUSTER)
 def test_a_recipe_for_a_cluster_prints_what_it_says(tmp_path: Path, cluster: Cluster, heading: str) -> None:
-    if heading in NEEDED:
-        pytest.importorskip(NEEDED[heading])
     cluster.client().remove("//tmp/hello", recursive=True, force=True)
     check(heading, tmp_path, **cluster.environment)
 
@@ -60,4 +56,3 @@ def test_only_the_recipes_for_a_cluster_need_one() -> None:
     first = list(STEPS).index("Run a pipeline on a cluster")
     assert set(ON_A_CLUSTER) <= set(list(STEPS)[first:])
     assert len(ON_A_CLUSTER) > 4
-    assert set(NEEDED) <= set(ON_A_CLUSTER)

@@ -253,7 +253,6 @@ def test_the_clients_configuration_is_as_before_after_pickling(
 
 
 def test_a_typed_mapper_runs(typed_place: Place, load: Callable[[str], Any]) -> None:
-    pytest.importorskip("yt_yson_bindings")
     job = load("typed_job_of_test").Double()
     schema = [{"name": "n", "type": "int64", "required": True}]
     typed_place.client.remove(f"{typed_place.folder}/in")
@@ -265,7 +264,6 @@ def test_a_typed_mapper_runs(typed_place: Place, load: Callable[[str], Any]) -> 
 
 
 def test_a_typed_map_reduce_runs_given_as_classes(typed_place: Place, load: Callable[[str], Any]) -> None:
-    pytest.importorskip("yt_yson_bindings")
     module = load("typed_job_of_test")
     schema = [{"name": "n", "type": "int64", "required": True}]
     typed_place.client.create("table", f"{typed_place.folder}/typed", attributes={"schema": schema})
@@ -275,7 +273,6 @@ def test_a_typed_map_reduce_runs_given_as_classes(typed_place: Place, load: Call
 
 
 def test_a_typed_job_that_cannot_start_leaves_no_output(typed_place: Place, load: Callable[[str], Any]) -> None:
-    pytest.importorskip("yt_yson_bindings")
     typed_place.cluster.fault("start_operation", "901")
     with pytest.raises(ClusterError):
         typed_place.start("map", load("typed_job_of_test").Double())
