@@ -172,7 +172,7 @@ def _exit_code(arguments: list[str] | None, pipeline: BasePipeline | None) -> in
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as interrupted:
         options.reporter.clear()
-        for note in getattr(interrupted, "__notes__", ()):
+        for note in getattr(interrupted.__cause__ or interrupted, "__notes__", ()):
             options.reporter.warning(note)
         click.echo("interrupted", err=True)
         return 130

@@ -46,6 +46,7 @@ _COUNTS = (
     "memory_limit_gb", "job_count", "map_job_count", "max_failed_job_count", "user_slots", "time_limit",
     "job_time_limit",
 )  # fmt: skip
+_SHORTEST_TIME_LIMIT = 1000
 _FLAGS = ("append", "tar_command_bootstrap")
 _TEXT_KEYS = ("script", "mapper_script", "reducer_script", "query")
 
@@ -199,6 +200,8 @@ def _check_numbers(section: Section) -> None:
         value = section.values.get(key)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise section.error(key, f"is {value!r}", "it is a whole number above zero")
+    if (section.values.get("job_time_limit") or _SHORTEST_TIME_LIMIT) < _SHORTEST_TIME_LIMIT:
+        raise section.error("job_time_limit", f"is {section.values['job_time_limit']} ms", "it is a second at least")
     gpus = section.values.get("gpu_limit")
     if gpus is not None and (isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0):
         raise section.error("gpu_limit", f"is {gpus!r}", "it is a whole number, zero or more")

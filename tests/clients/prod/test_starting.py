@@ -22,7 +22,14 @@ def test_a_missing_input_is_named_and_no_output_is_left(place: Place) -> None:
 
 
 def test_a_start_that_fails_leaves_no_output_behind(place: Place) -> None:
-    with pytest.raises(ClusterError, match="missing"):
+    place.cluster.fault("start_operation", "901")
+    with pytest.raises(ClusterError, match="no write permission"):
+        place.start("map", "cat")
+    assert not place.client.exists(f"{place.folder}/out")
+
+
+def test_a_missing_file_is_named_before_anything_is_started(place: Place) -> None:
+    with pytest.raises(TableError, match=r"stage/map \(map\): there is no file .*/missing"):
         place.start("map", "cat", files=((f"{place.folder}/missing", "x"),))
     assert not place.client.exists(f"{place.folder}/out")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 
@@ -9,9 +10,10 @@ from ytbuild.clients.base import Client, OperationHandle, OperationSpec, Row
 from ytbuild.clients.dev import uploads
 from ytbuild.clients.prod import files, nodes, operation, tables
 from ytbuild.clients.prod.connection import Connection
+from ytbuild.clients.prod.handle import Handle
 from ytbuild.config.checks import row_weight
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.errors import QueryError, YtbuildError
+from ytbuild.errors import ClusterError, QueryError, YtbuildError
 
 
 class ProdClient(Client):
@@ -27,24 +29,31 @@ class ProdClient(Client):
         self._connection = connection
         self._archive = archive
         self._log_dir = os.path.join(config.build_dir, "log")
-        self._operations: list[OperationHandle] = []
+        self._operations: list[Handle] = []
+        self._closing = False
 
     def __enter__(self) -> ProdClient:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        self._closing = True
         first: YtbuildError | None = None
         for started in self._operations:
             try:
                 started.abort()
             except YtbuildError as failure:
                 first = first or failure
+        known = {started.id for started in self._operations}
+        for id, command in self._connection.started.items():
+            if id not in known:
+                with contextlib.suppress(ClusterError):
+                    self._connection.command(command.name, command.parameters)
         if first is None:
             return
         # Somebody has to know that jobs may still run; what went wrong before is the more important error.
         if error is None:
             raise first
-        error.add_note(first.message)
+        error.add_note(f"{first.message}\n  {first.hint}" if first.hint else first.message)
 
     def write_table(
         self,
@@ -153,4 +162,7 @@ class ProdClient(Client):
         self._connection.hide(spec.environment[name] for name in spec.secret_names)
         started = operation.start(self._connection, spec, self._archive, warned, self._log_dir)
         self._operations.append(started)
+        if self._closing:
+            # A thread of stage code's, while the others are being aborted.
+            started.abort()
         return started

@@ -48,6 +48,8 @@ class Connection:
         self.access = found
         self.config = config
         self.hidden = failures.secrets_in_texts((*hidden, found.token or ""))
+        # What ends each operation that was started: an interrupt may come before anybody has a handle of it.
+        self.started: dict[str, Command] = {}
         self._local = threading.local()
         self._clients: list[Any] = []
         self._open: set[str] = set()

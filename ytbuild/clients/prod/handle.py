@@ -85,7 +85,7 @@ class Handle(ABC):
             if self.state == "running":
                 text = f"{self._shown} could not be aborted and may still run: {error.message}"
                 raise ClusterError(text, f"abort it by hand: {self._link}", error.codes, error.said) from None
-        deadline = time.monotonic() + _ABORT_SECONDS
+        deadline = time.monotonic() + min(_ABORT_SECONDS, self._connection.config.retry_seconds)
         while self.state == "running" and time.monotonic() < deadline:
             self._over.wait(_FRESH)
 
@@ -138,6 +138,6 @@ class Handle(ABC):
 
     def _lost(self, error: ClusterError) -> ClusterError:
         """Return the error of a cluster that does not say how it stands."""
-        keeps_on = "; the operation keeps running" if error.transient else ""
+        keeps_on = "; it could not be followed any further" if error.transient else ""
         text = f"{self._shown}: {error.message}{keeps_on}"
         return ClusterError(text, f"see {self._link}\n{error.hint}", error.codes, error.said, error.transient)

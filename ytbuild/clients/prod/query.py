@@ -12,7 +12,9 @@ from ytbuild.clients.prod.handle import Handle
 from ytbuild.clients.prod.reasons import plain as plain_error
 from ytbuild.clients.prod.repeat import repeated
 from ytbuild.clients.prod.specs import rendered, with_row_weight
+from ytbuild.clients.prod.undisturbed import undisturbed
 from ytbuild.errors import ClusterError, OperationFailed, QueryError
+from ytbuild.store.cluster import Command
 from ytbuild.text import quote
 
 _STAGE = {"stage": "production"}
@@ -20,9 +22,11 @@ _STAGE = {"stage": "production"}
 
 def start_query(connection: Connection, spec: OperationSpec, log_dir: str) -> QueryOperation:
     """Start the query of an operation of kind yql; `log_dir` is where the whole of what went wrong is written."""
-    with connection.doing(spec.shown if spec.stage else spec.name):
+    with undisturbed(), connection.doing(spec.shown if spec.stage else spec.name):
         answer = connection.command("start_query", {**rendered(spec, None), **_STAGE})
-    return QueryOperation(connection, spec, str(answer["query_id"]), log_dir)
+        id = str(answer["query_id"])
+        connection.started[id] = Command("abort_query", {"query_id": id, **_STAGE})
+    return QueryOperation(connection, spec, id, log_dir)
 
 
 def run_query(
@@ -42,6 +46,8 @@ def run_query(
     except BaseException:
         started.abort()
         raise
+    finally:
+        connection.started.pop(started.id, None)
 
 
 class QueryOperation(Handle):

@@ -101,7 +101,10 @@ def _job(spec: OperationSpec, leg: LegCommand, archive: str | None, names: tuple
         "cpu_limit": resources.cpu_limit,
         "gpu_limit": resources.gpu_limit,
     }
-    if leg.typed_job is None and spec.kind != "vanilla":
+    if spec.kind == "vanilla":
+        # It has no table to write to, and what it prints would be lost.
+        found["redirect_stdout_to_stderr"] = True
+    elif leg.typed_job is None:
         found |= {"input_format": _FORMAT, "output_format": _FORMAT}
     if resources.docker_image:
         found["docker_image"] = resources.docker_image

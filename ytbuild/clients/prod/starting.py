@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ from ytbuild.clients.prod import nodes, typed
 from ytbuild.clients.prod.builders import build
 from ytbuild.clients.prod.connection import Connection
 from ytbuild.clients.prod.failures import TOO_MANY_OPERATIONS
+from ytbuild.clients.prod.undisturbed import undisturbed
 from ytbuild.clients.prod.yson import parsed_path
-from ytbuild.errors import ClusterError, TableError
+from ytbuild.errors import ClusterError, OperationFailed, TableError
 from ytbuild.store.cluster import RESOLVE_ERROR, Answer, Command
 
 _MASTER_DISCONNECTED = 218
 _NO_ROOM = frozenset({TOO_MANY_OPERATIONS, _MASTER_DISCONNECTED})
+
+_UNSORTED = re.compile(r"Input table .* is (not sorted|sorted by columns .* not compatible)")
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 15.0
@@ -45,14 +49,18 @@ class Started:
 
 
 def prepare(connection: Connection, spec: OperationSpec) -> Before:
-    """Look whether the input is there, and make the folder of the output.
+    """Look whether the input and the files are there, and make the folder of the output.
 
-    Most often one request. Raises `TableError` when there is no input table.
+    Most often one request. Raises `TableError` when there is no input table, or a file is missing.
     """
     source, destination = _plain_path(spec.input_table), _plain_path(spec.output_table)
     commands = [_counts(path) for path in (source, destination) if path]
     commands += [Command("exists", {"path": nodes.parent_of(destination)})] if destination else []
+    files = [path for path in (_plain_path(path) for path, _ in spec.files) if path]
+    commands += [Command("exists", {"path": path}) for path in files]
     answers = connection.batch(commands) if commands else []
+    _check_files(spec, files, answers[len(answers) - len(files) :])
+    del answers[len(answers) - len(files) :]
     rows_in = _existing(answers.pop(0), spec, source) if source else 0
     if not destination:
         return Before(rows_in)
@@ -135,6 +143,9 @@ class _Queue:
             try:
                 return self._request(parameters)
             except ClusterError as error:
+                if _UNSORTED.search(error.message):
+                    hint = "sort it before, with a sort operation or run_sort"
+                    raise OperationFailed(error.message, hint) from None
                 if not error.codes & _NO_ROOM:
                     raise
                 if time.monotonic() >= deadline:
@@ -153,11 +164,13 @@ class _Queue:
         client = self._connection.client()
         # Longer than for other commands: an operation whose start nobody heard of runs all the same.
         timeout = client.config["start_operation_request_timeout"]
-        with self._connection.translated(self._spec.shown):
+        with undisturbed(), self._connection.translated(self._spec.shown):
             answer = make_formatted_request(
                 "start_operation", dict(parameters), format=None, timeout=timeout, client=client
             )
-            return str(answer["operation_id"])
+            id = str(answer["operation_id"])
+            self._connection.started[id] = Command("abort_operation", {"operation_id": id})
+            return id
 
     def _no_room(self, error: ClusterError, seconds: float) -> ClusterError:
         said = error.message.removeprefix(f"{self._spec.shown}: ")
@@ -186,6 +199,12 @@ def _existing(answer: Answer, spec: OperationSpec, path: str) -> int:
     if answer.error is not None:
         raise answer.error
     return _row_count(answer)
+
+
+def _check_files(spec: OperationSpec, files: list[str], answers: list[Answer]) -> None:
+    for path, answer in zip(files, answers, strict=True):
+        if answer.error is None and not _value(answer):
+            raise TableError(f"{spec.shown}: there is no file {path}", "correct file_paths, or upload the file first")
 
 
 def _row_count(answer: Answer) -> int:

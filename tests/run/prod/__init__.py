@@ -1,0 +1,1 @@
+"""`ytbuild run` on a cluster: what it promises beyond the tables that it leaves."""

@@ -1,0 +1,48 @@
+"""A pipeline with one map, and its folder on a cluster."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.running import Cluster, RealCluster, close
+from tests.run.prod.place import ROWS, Place
+from tests.support import Pipeline
+
+MAP = "map:\n  input_table: //x/input\n  output_table: //x/output"
+
+
+def prepared(cluster: Cluster | RealCluster, folder: str, pipeline: Pipeline) -> Place:
+    """Fill a pipeline and its folder: a map of `input` to `output`, both with rows."""
+    place = Place(cluster, folder, pipeline)
+    place.configure()
+    place.operations(MAP)
+    client = cluster.client()
+    client.create("map_node", folder, recursive=True, ignore_existing=True)
+    close(client)
+    place.put("input", ROWS)
+    place.put("output", [{"old": True}])
+    return place
+
+
+@pytest.fixture
+def place(any_cluster: Cluster | RealCluster, cypress: str, pipeline: Pipeline) -> Place:
+    """A pipeline with one map, and its folder on either kind of cluster."""
+    return prepared(any_cluster, cypress, pipeline)
+
+
+@pytest.fixture
+def stand_in(cluster: Cluster, cypress: str, pipeline: Pipeline) -> Place:
+    """The same on the stand-in: for tests that look at requests, or need faults."""
+    return prepared(cluster, cypress, pipeline)
+
+
+@pytest.fixture(scope="module")
+def module_place(running_cluster: Cluster | RealCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The same for all tests of a file together."""
+    folder = f"{running_cluster.root}/ytbuild-test-{secrets.token_hex(6)}"
+    yield prepared(running_cluster, folder, Pipeline.create(tmp_path_factory.mktemp("run") / "pipeline"))
+    running_cluster.client().remove(folder, recursive=True, force=True)
+    running_cluster.close_clients()
