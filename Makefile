@@ -15,7 +15,7 @@ demo: $(VENV)/.ready
 	@$(CLEAN) $(BIN)/python examples/stdlib_imports/show_result.py
 
 test: $(VENV)/.ready-test
-	@$(CLEAN) $(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	@$(CLEAN) $(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
