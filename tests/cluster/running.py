@@ -52,7 +52,11 @@ class Clients:
     def make(self, config: dict[str, Any], token: str | None = None) -> YtClient:
         """A new client."""
         from yt.wrapper import YtClient
+        from yt.wrapper.default_config import get_default_config
 
+        # The oldest client that is supported does not know all keys.
+        known = get_default_config()
+        config = {name: value for name, value in config.items() if name in known}
         client = YtClient(proxy=self.address, token=token or self.token, config=config)
         self.__dict__.setdefault("made", []).append(client)
         return client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -282,4 +283,4 @@ def test_rendering_needs_no_official_client() -> None:
         "[rendered(spec(kind), '//a') for kind in ('map', 'reduce', 'map_reduce', 'vanilla', 'sort', 'yql')];"
         "assert not [name for name in sys.modules if name.split('.')[0] == 'yt'], 'the client was imported'"
     )
-    subprocess.run(["python", "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True)

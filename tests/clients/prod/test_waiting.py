@@ -78,7 +78,8 @@ def test_an_abort_that_the_cluster_does_not_take_is_an_error_with_the_link(place
 
 def test_an_abort_on_the_cluster_is_told(place: Place) -> None:
     operation = place.start("vanilla", ENDLESS)
-    place.client.abort_operation(operation.id, message="maintenance")
+    parameters = {"operation_id": operation.id, "abort_message": "maintenance"}
+    place.connection.command("abort_operation", parameters)
     with pytest.raises(OperationFailed, match="was aborted on the cluster: maintenance"):
         operation.wait()
 
