@@ -292,3 +292,8 @@ def test_a_truth_value_in_quotes_is_refused(pipeline: Pipeline, key: str) -> Non
     kind = "map" if key == "append" else "reduce"
     pipeline.write("stages/first/config.yaml", f"client: {{operations: {{{kind}: {{{key}: 'true'}}}}}}\n")
     assert f"client.operations.{kind}.{key}" in refused(pipeline)
+
+
+def test_a_time_limit_below_a_second_is_refused_as_the_cluster_would(pipeline: Pipeline) -> None:
+    _operations(pipeline, map={"job_time_limit": 999})
+    assert "job_time_limit is 999 ms" in refused(pipeline)
