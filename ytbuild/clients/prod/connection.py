@@ -47,7 +47,8 @@ class Connection:
     ) -> None:
         self.access = found
         self.config = config
-        self.hidden = failures.secrets_in_texts((*hidden, found.token or ""))
+        self._secrets = {*hidden, found.token or ""}
+        self.hidden = failures.secrets_in_texts(self._secrets)
         # What ends each operation that was started: an interrupt may come before anybody has a handle of it.
         self.started: dict[str, Command] = {}
         self._local = threading.local()
@@ -68,7 +69,8 @@ class Connection:
 
     def hide(self, values: Iterable[str]) -> None:
         """Let no error show these texts from now on."""
-        self.hidden = failures.secrets_in_texts((*self.hidden, *values))
+        self._secrets.update(values)
+        self.hidden = failures.secrets_in_texts(self._secrets)
 
     def close(self) -> None:
         """End the pings, after which open transactions end by themselves, and the clients' connections."""

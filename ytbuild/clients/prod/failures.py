@@ -28,6 +28,7 @@ QUEUE_LIMITS = (108, 904)
 
 _UNAVAILABLE = frozenset({3, 100, 105, 2100, 700, 712, 716})
 _SHORTEST_SECRET = 4
+_QUOTED_TIMES = 3
 _LONGEST_TEXT = 200_000
 
 _OVER_LIMIT = re.compile(r'[Aa]ccount "?([^"\s]+)"? is over (?:its )?(.+?) limit')
@@ -49,13 +50,16 @@ def client_errors() -> tuple[type[BaseException], ...]:
 
 
 def secrets_in_texts(values: Iterable[str]) -> tuple[str, ...]:
-    """Return the texts that nobody may see, each also as JSON and Python write it, the longest first.
+    """Return the texts that nobody may see, the longest first, also as JSON and Python write them.
 
-    Too short values are left out: they would hide everything.
+    What a cluster says is quoted more than once: an error quotes parameters that quote a value. Too short values are
+    left out: they would hide everything.
     """
-    found = {value for value in values if len(value) >= _SHORTEST_SECRET}
-    written = {text for value in found for text in (json.dumps(value)[1:-1], repr(value)[1:-1])}
-    return tuple(sorted(found | written, key=len, reverse=True))
+    found = written = {value for value in values if len(value) >= _SHORTEST_SECRET}
+    for _ in range(_QUOTED_TIMES):
+        written = {text for value in written for text in (json.dumps(value)[1:-1], repr(value)[1:-1])}
+        found = found | written
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def masked(text: str, hidden: Iterable[str]) -> str:

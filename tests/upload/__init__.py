@@ -1,0 +1,1 @@
+"""`ytbuild upload` against the stand-in cluster, or a real one."""
