@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ytbuild.clients.prod.maps import merged
+
 if TYPE_CHECKING:
     from yt.wrapper import YtClient
 
@@ -29,15 +31,6 @@ FAST: dict[str, Any] = {
     "apply_remote_patch_at_start": None,
     "write_progress_bar": {"enable": False},
 }
-
-
-def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Two configurations, maps within them joined."""
-    joined = dict(below)
-    for name, value in above.items():
-        old = joined.get(name)
-        joined[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return joined
 
 
 class Clients:
