@@ -169,9 +169,12 @@ class Place:
         return [f"{path}: {size} of {whole}" for path, (size, whole) in self.files().items() if size != whole]
 
     def unfinished(self) -> list[str]:
-        """Return the titles of the transactions that are open."""
-        found = self.client.get("//sys/transactions", attributes=["title"])
-        return [str(each.attributes.get("title")) for each in found.values()]
+        """Return the ids of the transactions that are open."""
+        return list(map(str, self.client.list("//sys/transactions")))
+
+    def locked(self) -> list[str]:
+        """Return the ids of the nodes that a transaction keeps from others."""
+        return [str(node) for one in self.unfinished() for node in self.client.get(f"#{one}/@locked_node_ids")]
 
     def problems(self) -> list[str]:
         """Return what is wrong with the files that can be seen, by their bytes."""

@@ -156,10 +156,10 @@ def timed() -> Iterator[list[float]]:
 
 def test_segments_go_up_side_by_side(cluster: Cluster, in_segments: Place) -> None:
     count = len(in_segments.built.segments)
-    cluster.fault("write_file", "hang", count=count, seconds=0.5)
+    cluster.fault("write_file", "hang", count=count, seconds=1)
     with timed() as took:
-        in_segments.upload(threads=count, client_config={})
-    one_after_another = 0.5 * count
+        in_segments.upload(threads=count, client_config={}, retry_seconds=30)
+    one_after_another = 1.0 * count
     assert took[0] < one_after_another / 2
 
 
