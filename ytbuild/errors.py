@@ -134,7 +134,8 @@ class ClusterError(YtbuildError):
     """The cluster refused or failed a request, or could not be reached.
 
     `codes` are the error codes anywhere in its answer (YTsaurus docs, "Error codes"), empty when there was none;
-    `said` is the whole answer, for the log. `transient` tells that the same request may work a moment later.
+    `said` is the whole answer, for the log. `transient` tells that the same request may work a moment later, and
+    `repeated` that it was tried again already, for as long as the configuration says.
     """
 
     def __init__(
@@ -144,11 +145,13 @@ class ClusterError(YtbuildError):
         codes: frozenset[int] = frozenset(),
         said: str = "",
         transient: bool = False,
+        repeated: bool = True,
     ) -> None:
         super().__init__(message, hint)
         self.codes = codes
         self.said = said
         self.transient = transient
+        self.repeated = repeated
 
 
 class UploadError(YtbuildError):

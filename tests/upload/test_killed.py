@@ -82,21 +82,29 @@ def upload_the_rest(place: Place, seen: Seen, name: str) -> None:
         seen.incomplete.append(f"{name}: {error}")
 
 
+def asked(place: Place) -> int:
+    """Return how many requests of uploads there were: those that no reader sends."""
+    assert isinstance(place.cluster, Cluster)
+    return sum(count for name, count in place.cluster.counters()["requests"].items() if name not in ("get", "api"))
+
+
 def kill_uploads(starter: Uploader, place: Place, kills: int, seed: int) -> Seen:
-    """Kill uploads at random moments between their start and their end, each into a folder of its own."""
+    """Kill uploads at random moments between their first request and their last, each into a folder of its own."""
+    assert isinstance(place.cluster, Cluster)
     seen, source = Seen(), random.Random(seed)
-    duration = 0.0
-    for number in range(2):
-        below = place.below(f"whole{number}")
-        with reader(below, seen):
-            began = time.monotonic()
-            assert starter.start(below).end() == 0
-            duration = time.monotonic() - began
+    place.cluster.reset()
+    assert starter.start(place.below("whole")).end() == 0
+    requests = asked(place)
     for number in range(kills):
         below = place.below(str(number))
+        place.cluster.reset()
         with reader(below, seen):
-            # The first fifth is spent before the first request.
-            upload = starter.killed_after(below, source.uniform(0.2, 1) * duration, signal.SIGKILL)
+            upload = starter.start(below)
+            wanted = source.randint(1, requests)
+            while asked(below) < wanted and upload.runs():
+                time.sleep(0.001)
+            time.sleep(source.uniform(0, 0.01))
+            upload.send(signal.SIGKILL)
             seen.in_time += upload.end() == -signal.SIGKILL
         let_transactions_expire(below)
         seen.other_bytes += below.problems()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +49,10 @@ class Upload:
         """Wait for it and return its exit code, negative for the signal that ended it."""
         return int(self._server.ask(f"wait {self.process}"))
 
+    def runs(self) -> bool:
+        """Tell whether it has not ended."""
+        return Path("/proc", str(self.process), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal, if it is still there to get it."""
         with suppress(ProcessLookupError):
@@ -72,13 +75,6 @@ class Uploader:
         """Start an upload."""
         override = f"-C {place.built.pipeline.root} -o pipeline.build_folder={place.folder}"
         return Upload(self, int(self.ask(" ".join(["start", override, *arguments]))))
-
-    def killed_after(self, place: Place, delay: float, number: signal.Signals) -> Upload:
-        """Upload, and send a signal after some seconds."""
-        upload = self.start(place)
-        time.sleep(delay)
-        upload.send(number)
-        return upload
 
     def ask(self, line: str) -> str:
         """Send a line and return the answer."""

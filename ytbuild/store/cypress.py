@@ -289,6 +289,8 @@ class CypressStore:
         except ClusterError as error:
             if RESOLVE_ERROR in error.codes:
                 raise SegmentVanished from error
+            # The official client does not repeat this command by itself.
+            error.repeated = False
             raise
 
     def _check(self, files: Sequence[tuple[str, int, str | None, str]]) -> None:

@@ -49,7 +49,7 @@ class Transfer:
             except ClusterError as error:
                 attempts += 1
                 deadline = deadline or time.monotonic() + self._retry_seconds
-                passing = error.transient or NO_SUCH_TRANSACTION in error.codes
+                passing = (error.transient and not error.repeated) or NO_SUCH_TRANSACTION in error.codes
                 late = attempts >= _ATTEMPTS and time.monotonic() + pause > deadline
                 if not passing or late or self.stop.is_set():
                     raise

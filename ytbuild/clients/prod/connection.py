@@ -15,6 +15,7 @@ from typing import Any
 
 from ytbuild.clients.prod import failures, journal, profile
 from ytbuild.clients.prod.repeat import Patience
+from ytbuild.clients.prod.undisturbed import undisturbed
 from ytbuild.config import access
 from ytbuild.config.access import ClusterAccess
 from ytbuild.config.pipeline import PipelineConfig
@@ -73,10 +74,11 @@ class Connection:
         self.hidden = failures.secrets_in_texts(self._secrets)
 
     def close(self) -> None:
-        """End the pings, after which open transactions end by themselves, and the clients' connections."""
+        """Abort what is still open, and end the pings and the clients' connections."""
         if self._closed.is_set():
             return
         self._closed.set()
+        self.abort(sorted(self._open))
         self._quiet.__exit__(None, None, None)
         for client in self._clients:
             # The client closes its session when it is collected, which may be never.
@@ -184,7 +186,9 @@ class Connection:
         if "error" not in result:
             return Answer(result.get("output"))
         what = self._doing or _shown(command.name, command.parameters)
-        return Answer(error=failures.of_answer(result["error"], what, self.access, self.hidden))
+        error = failures.of_answer(result["error"], what, self.access, self.hidden)
+        error.repeated = False
+        return Answer(error=error)
 
     def write_file(self, path: str, data: Iterable[bytes], transaction: str, *, compress: bool = False) -> None:
         """Write the content of a file that exists, in one attempt; the cluster computes its md5.
@@ -196,8 +200,12 @@ class Connection:
         client = self.heavy_client()
         client.config["proxy"]["content_encoding"] = "gzip" if compress else "identity"
         parameters = {"path": path, "compute_md5": True, "transaction_id": transaction}
-        with self.translated(_shown("write_file", parameters)):
-            make_request("write_file", parameters, data=data, use_heavy_proxy=True, client=client)
+        try:
+            with self.translated(_shown("write_file", parameters)):
+                make_request("write_file", parameters, data=data, use_heavy_proxy=True, client=client)
+        except ClusterError as error:
+            error.repeated = False
+            raise
 
     def read_file(self, path: str) -> bytes:
         """Return the content of a file."""
@@ -215,11 +223,12 @@ class Connection:
         They are kept alive from then on.
         """
         common = {"timeout": _TRANSACTION_TIMEOUT * 1000} | ({"transaction_id": parent} if parent else {})
-        answers = self.batch(
-            [Command("start_transaction", {**common, "attributes": {"title": title}}) for title in titles]
-        )
-        found = [str(answer.value["transaction_id"]) for answer in answers if answer.error is None]
-        self._keep_alive(found)
+        commands = [Command("start_transaction", {**common, "attributes": {"title": title}}) for title in titles]
+        # An interrupt must not come between the answer and our note of it: `close` aborts what is noted.
+        with undisturbed():
+            answers = self.batch(commands)
+            found = [str(answer.value["transaction_id"]) for answer in answers if answer.error is None]
+            self._keep_alive(found)
         for answer in answers:
             if answer.error is not None:
                 self.abort(found)
