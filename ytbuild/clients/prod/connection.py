@@ -195,14 +195,18 @@ class Connection:
 
         `compress` packs the data for the way only.
         """
+        parameters = {"path": path, "compute_md5": True, "transaction_id": transaction}
+        self.write("write_file", parameters, data, compress=compress)
+
+    def write(self, command: str, parameters: Mapping[str, Any], data: Iterable[bytes], *, compress: bool) -> None:
+        """Send content with a command that writes it, in one attempt; `compress` packs the data for the way only."""
         from yt.wrapper.driver import make_request
 
         client = self.heavy_client()
         client.config["proxy"]["content_encoding"] = "gzip" if compress else "identity"
-        parameters = {"path": path, "compute_md5": True, "transaction_id": transaction}
         try:
-            with self.translated(_shown("write_file", parameters)):
-                make_request("write_file", parameters, data=data, use_heavy_proxy=True, client=client)
+            with self.translated(_shown(command, parameters)):
+                make_request(command, dict(parameters), data=data, use_heavy_proxy=True, client=client)
         except ClusterError as error:
             error.repeated = False
             raise

@@ -44,15 +44,11 @@ class Destination:
         repeated(attempt, self.connection.config.retry_seconds)
 
     def _write(self, piece: list[bytes], append: bool, transaction: str) -> None:
-        from yt.wrapper.driver import make_request
         from yt.yson import to_yson_type
 
-        client = self.connection.heavy_client()
-        client.config["proxy"]["content_encoding"] = "gzip" if self.compress else "identity"
         path = to_yson_type(self.path, attributes={"append": True}) if append else self.path
         parameters = {**self.parameters, "path": path, "transaction_id": transaction}
-        with self.connection.translated(f"{self.command} {self.path}"):
-            make_request(self.command, parameters, data=iter(piece), use_heavy_proxy=True, client=client)
+        self.connection.write(self.command, parameters, iter(piece), compress=self.compress)
 
 
 def pieces_of(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
