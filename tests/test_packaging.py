@@ -62,7 +62,7 @@ def test_the_wheel_holds_rules_and_ytjobs_inside_the_package(wheel: Path) -> Non
         "ytbuild/_shipped/rules/init/gitignore",
         "ytbuild/_shipped/ytjobs/config/__init__.py",
         "ytjobs/config/__init__.py",
-        "ytbuild/clients/dev/job_site/sitecustomize.py",
+        "ytbuild/jobenv/job_site/sitecustomize.py",
     ):
         assert name in names
     assert not any(name.startswith(("tests/", "examples/")) or name.endswith(".pyc") for name in names)

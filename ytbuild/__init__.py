@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ytbuild.errors import OperationFailed as OperationFailed
-    from ytbuild.errors import YtbuildError as YtbuildError
+    from ytbuild.base.errors import OperationFailed as OperationFailed
+    from ytbuild.base.errors import YtbuildError as YtbuildError
     from ytbuild.run.drivers import run_map as run_map
     from ytbuild.run.drivers import run_map_reduce as run_map_reduce
     from ytbuild.run.drivers import run_reduce as run_reduce
     from ytbuild.run.drivers import run_sort as run_sort
     from ytbuild.run.drivers import run_vanilla as run_vanilla
-    from ytbuild.run.registry import BasePipeline as BasePipeline
-    from ytbuild.run.registry import DefaultPipeline as DefaultPipeline
     from ytbuild.run.registry import StageRegistry as StageRegistry
     from ytbuild.run.stage import BaseStage as BaseStage
     from ytbuild.run.stage import DebugContext as DebugContext
     from ytbuild.run.stage import StageContext as StageContext
     from ytbuild.run.stage import StageDependencies as StageDependencies
+    from ytbuild.script import BasePipeline as BasePipeline
+    from ytbuild.script import DefaultPipeline as DefaultPipeline
 
 # Loaded when first used: `import ytbuild` must not pay for what a command does not need.
 _PUBLIC = {
-    "BasePipeline": "ytbuild.run.registry",
+    "BasePipeline": "ytbuild.script",
     "BaseStage": "ytbuild.run.stage",
     "DebugContext": "ytbuild.run.stage",
-    "DefaultPipeline": "ytbuild.run.registry",
-    "OperationFailed": "ytbuild.errors",
+    "DefaultPipeline": "ytbuild.script",
+    "OperationFailed": "ytbuild.base.errors",
     "StageContext": "ytbuild.run.stage",
     "StageDependencies": "ytbuild.run.stage",
     "StageRegistry": "ytbuild.run.registry",
-    "YtbuildError": "ytbuild.errors",
+    "YtbuildError": "ytbuild.base.errors",
     "run_map": "ytbuild.run.drivers",
     "run_map_reduce": "ytbuild.run.drivers",
     "run_reduce": "ytbuild.run.drivers",

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ytbuild import cachefile
-from ytbuild.errors import StoreError
+from ytbuild.base import cachefile
+from ytbuild.base.errors import StoreError
 from ytbuild.graph.plan import Plan, Workspace, collector_paused
 from ytbuild.graph.target import Target
 from ytbuild.store.local import LocalStore, StoredArchive

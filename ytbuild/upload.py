@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ytbuild.archive.segments import Segment, segments
+from ytbuild.base.errors import ArchiveError, ClusterError, ConfigError
+from ytbuild.cluster.commands import Cluster
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.errors import ArchiveError, ClusterError, ConfigError
 from ytbuild.graph.plan import Workspace
-from ytbuild.store.cluster import Cluster
-from ytbuild.store.cypress import Conflict, CypressStore, Presence, SegmentVanished, Upload
 from ytbuild.store.local import LocalStore, StoredArchive
+from ytbuild.store.remote import Conflict, CypressStore, Presence, SegmentVanished, Upload
 from ytbuild.store.sending import Pause, SegmentSender, Transfer
 
 WHOLE_ARCHIVE = 32 << 20

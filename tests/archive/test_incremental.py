@@ -12,7 +12,7 @@ from tests.support import Pipeline, clean_environment
 from tests.trees import built, fill, summary, text
 from ytbuild.archive.extract import extract_archive
 from ytbuild.archive.manifest import Summary
-from ytbuild.errors import ArchiveError
+from ytbuild.base.errors import ArchiveError
 
 MIB = 1 << 20
 

@@ -15,7 +15,7 @@ from tests.support import Pipeline
 from tests.trees import built, copied
 from ytbuild.archive import manifest
 from ytbuild.archive.manifest import StoredChunk, StoredMember, StoredTarget, Summary
-from ytbuild.errors import ArchiveError
+from ytbuild.base.errors import ArchiveError
 from ytbuild.graph.plan import Workspace
 from ytbuild.graph.target import Member, TargetInputs
 

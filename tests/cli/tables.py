@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support import Pipeline
-from ytbuild.clients.dev.tables import TableStore
+from ytbuild.backends.dev.tables import TableStore
 
 DATA = "//tmp/x/data"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ytbuild.clients.prod.maps import merged
+from ytbuild.base.mappings import merged
 
 if TYPE_CHECKING:
     from yt.wrapper import YtClient

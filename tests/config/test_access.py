@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ytbuild.base.errors import ConfigError, SecretsFileError
 from ytbuild.config import access
-from ytbuild.errors import ConfigError, SecretsFileError
 
 PROXY = {"YT_PROXY": "cluster.example.com"}
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.planning import link, members, plan, refused
 from tests.support import Pipeline
+from ytbuild.base.text import quote
 from ytbuild.graph.plan import Workspace
-from ytbuild.text import quote
 
 CONFIG = "configs/config.yaml"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ytbuild.base.errors import SecretsFileError
 from ytbuild.config import secrets
-from ytbuild.errors import SecretsFileError
 
 
 def _load(folder: Path, text: str | bytes) -> dict[str, str]:

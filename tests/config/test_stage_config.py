@@ -9,8 +9,8 @@ import pytest
 
 from tests.planning import members, plan, refused
 from tests.support import Pipeline
+from ytbuild.base.errors import ConfigError
 from ytbuild.config.stage import Operation, required
-from ytbuild.errors import ConfigError
 
 CONFIG = "stages/first/config.yaml"
 

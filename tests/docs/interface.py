@@ -6,7 +6,7 @@ import inspect
 
 import click
 
-from ytbuild import errors
+from ytbuild.base import errors
 from ytbuild.cli.main import cli
 
 _CONTEXT = click.Context(cli)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.planning import SRC, link, plan
 from tests.support import Pipeline
-from ytbuild import shipped
+from ytbuild.base import shipped
 from ytbuild.graph.target import (
     EXEMPT_FIELDS,
     Member,

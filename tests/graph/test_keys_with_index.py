@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import Pipeline
-from ytbuild.errors import UsageError
+from ytbuild.base.errors import UsageError
 from ytbuild.graph.plan import Workspace
 
 STEPS = 25

@@ -10,7 +10,7 @@ import pytest
 
 from tests.planning import link, members, plan, refused
 from tests.support import Pipeline
-from ytbuild.text import quote
+from ytbuild.base.text import quote
 
 
 def _upload(pipeline: Pipeline, *entries: dict[str, Any]) -> None:

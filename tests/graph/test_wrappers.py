@@ -9,7 +9,7 @@ import pytest
 
 from tests.planning import SRC, link, members, plan, refused
 from tests.support import Pipeline
-from ytbuild.text import quote
+from ytbuild.base.text import quote
 
 
 def _stage(pipeline: Pipeline, *scripts: str, job: Any = None, **operations: Any) -> None:

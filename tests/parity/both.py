@@ -14,8 +14,8 @@ from typing import Any
 
 from tests.cluster.running import Cluster, RealCluster, close
 from tests.support import Pipeline
-from ytbuild.clients.dev.catalogue import Catalogue
-from ytbuild.clients.dev.tables import TableStore
+from ytbuild.backends.dev.catalogue import Catalogue
+from ytbuild.backends.dev.tables import TableStore
 
 Row = dict[str, Any]
 

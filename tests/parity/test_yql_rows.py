@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.clients.prod.clients import dev_client, prod_client
+from tests.backends.prod.clients import dev_client, prod_client
 from tests.cluster.running import RealCluster
 from tests.parity.both import Row, check_same
-from ytbuild.clients.base import Client
+from ytbuild.backends.base import Client
 
 REAL = RealCluster.from_environment()
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.run.stages import alive, code, failed, get, log, operation, pids, put, ran, until
 from tests.support import Pipeline
-from ytbuild.clients.base import LegCommand, OperationSpec
-from ytbuild.clients.dev.client import DevClient
-from ytbuild.clients.dev.operation import DevOperation
+from ytbuild.backends.base import LegCommand, OperationSpec
+from ytbuild.backends.dev.client import DevClient
+from ytbuild.backends.dev.operation import DevOperation
 from ytbuild.config import pipeline as pipeline_config
 from ytbuild.config.documents import Documents
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.support import Pipeline, clean_environment
 from tests.trees import built, digest, temporary_files, text
+from ytbuild.base.errors import ChangedWhileBuildingError, YtbuildError
 from ytbuild.build import build
-from ytbuild.errors import ChangedWhileBuildingError, YtbuildError
 from ytbuild.graph.plan import Workspace
 from ytbuild.sources import scan
 from ytbuild.sources.fingerprints import RecentContents

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import Pipeline, clean_environment
 from tests.trees import built, fill
-from ytbuild.errors import SourceError
+from ytbuild.base.errors import SourceError
 from ytbuild.graph.plan import Workspace
 from ytbuild.sources import fingerprints, scan
 from ytbuild.sources.fingerprints import Fingerprint, FingerprintIndex

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import clean_environment
-from ytbuild.errors import SourceError
+from ytbuild.base.errors import SourceError
 from ytbuild.sources.fingerprints import FingerprintIndex
+from ytbuild.sources.judge import BuiltinRules
 from ytbuild.sources.scan import TreeScanner
 from ytbuild.sources.tree import Source
-from ytbuild.sources.verdicts import BuiltinRules
 
 # None of these is caught by rules/*.ytignore or by the names that are always left out.
 NAMES = (

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from ytbuild import cachefile
+from ytbuild.base import cachefile
 from ytbuild.store import local
 
 

@@ -15,8 +15,8 @@ from xxhash import xxh3_128_hexdigest
 
 from tests.support import Pipeline
 from tests.trees import built, digest, fill, fresh_archive, gunzipped, summary, temporary_files, text
-from ytbuild import cachefile
 from ytbuild.archive import manifest
+from ytbuild.base import cachefile
 from ytbuild.sources.fingerprints import FingerprintIndex
 from ytbuild.store.local import LocalStore
 

@@ -14,7 +14,7 @@ import pytest
 from tests.store.disks import FULL, full, mounted
 from tests.support import Pipeline
 from tests.trees import built, digest, temporary_files
-from ytbuild.errors import StoreError
+from ytbuild.base.errors import StoreError
 
 
 @contextmanager

@@ -13,8 +13,8 @@ import pytest
 from tests.store.disks import UNWRITABLE, unwritable
 from tests.support import Pipeline
 from tests.trees import built, fill, snapshot, summary, temporary_files
+from ytbuild.base.errors import StoreError
 from ytbuild.build import build
-from ytbuild.errors import StoreError
 from ytbuild.graph.plan import Workspace
 from ytbuild.store.local import LocalStore
 

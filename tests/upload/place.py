@@ -17,12 +17,12 @@ from tests.cluster.running import Cluster, RealCluster
 from tests.support import Pipeline
 from ytbuild.archive.segments import segments
 from ytbuild.build import build
-from ytbuild.clients.prod.connection import Connection
+from ytbuild.cluster.connection import Connection
 from ytbuild.config.access import ClusterAccess
 from ytbuild.config.prod import ProdConfig
 from ytbuild.graph.plan import Workspace
-from ytbuild.store.cypress import CypressStore
 from ytbuild.store.local import StoredArchive
+from ytbuild.store.remote import CypressStore
 from ytbuild.upload import UploadEvents, UploadResult, built_archive, upload
 
 ABANDONED_AFTER = 31

@@ -18,7 +18,7 @@ import pytest
 from tests.cluster.running import Cluster
 from tests.upload.place import Place
 from tests.upload.relay import relay
-from ytbuild.errors import ArchiveError, ClusterError, UploadError, YtbuildError
+from ytbuild.base.errors import ArchiveError, ClusterError, UploadError, YtbuildError
 
 pytestmark = pytest.mark.usefixtures("soon")
 

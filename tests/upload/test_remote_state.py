@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster.running import Cluster
 from tests.upload.place import Place
-from ytbuild.errors import ClusterError, ConfigError
+from ytbuild.base.errors import ClusterError, ConfigError
 from ytbuild.upload import cypress_store
 
 DAY = 24 * 3600

@@ -25,7 +25,7 @@ from tests.trees import copied
 from tests.upload.conftest import FILE_SIZE
 from tests.upload.place import Built, Place
 from ytbuild.archive.segments import segments
-from ytbuild.errors import ClusterError
+from ytbuild.base.errors import ClusterError
 from ytbuild.store.sending import SegmentSender, Transfer
 from ytbuild.upload import WHOLE_ARCHIVE, UploadEvents, plan_upload
 

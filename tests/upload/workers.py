@@ -17,7 +17,7 @@ from tests.upload.place import Place
 _SERVER = """
 import gc, os, sys
 import ytbuild.cli.upload, ytbuild.graph.plan, omegaconf, yaml, yt.wrapper
-import ytbuild.clients.prod.connection, ytbuild.upload
+import ytbuild.cluster.connection, ytbuild.upload
 from ytbuild.cli import main
 ytbuild.upload.WHOLE_ARCHIVE = int(sys.argv[1])
 gc.freeze()

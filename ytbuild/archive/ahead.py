@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from ytbuild.archive.chunks import Cutter, Run, run_key
 from ytbuild.archive.compress import Compressing, Compressors, identity
 from ytbuild.archive.pack import raw_run
-from ytbuild.errors import ChangedWhileBuildingError
+from ytbuild.base.errors import ChangedWhileBuildingError
 from ytbuild.graph.target import Member
 from ytbuild.sources.fingerprints import RecentContents
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from ytbuild.archive import tar
-from ytbuild.framing import framed
+from ytbuild.base.framing import framed
 from ytbuild.graph.target import Member, TargetInputs, encode_member
 from ytbuild.sources.fingerprints import PIECE_SIZE
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from xxhash import xxh3_128_hexdigest
 
 from ytbuild.archive.manifest import Summary
-from ytbuild.errors import ArchiveError
-from ytbuild.text import quote
+from ytbuild.base.errors import ArchiveError
+from ytbuild.base.text import quote
 
 _GZIP = 31
 _DRAIN = 1 << 20

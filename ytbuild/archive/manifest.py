@@ -19,7 +19,7 @@ from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
-from ytbuild.errors import ArchiveError
+from ytbuild.base.errors import ArchiveError
 from ytbuild.graph.target import TargetInputs
 
 FORMAT_VERSION = "1.0"

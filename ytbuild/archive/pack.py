@@ -14,11 +14,11 @@ from ytbuild.archive import tar
 from ytbuild.archive.chunks import Chunk
 from ytbuild.archive.compress import Compressing, Compressors
 from ytbuild.archive.manifest import StoredChunk
-from ytbuild.errors import ChangedWhileBuildingError
-from ytbuild.files import READ_NO_LINK
+from ytbuild.base.errors import ChangedWhileBuildingError
+from ytbuild.base.reading import READ_NO_LINK
+from ytbuild.base.text import quote
 from ytbuild.graph.target import Member
 from ytbuild.sources.fingerprints import PIECE_SIZE, RecentContents
-from ytbuild.text import quote
 
 WINDOW = 2 * (os.cpu_count() or 1)
 """How many chunks may be on their way at once."""

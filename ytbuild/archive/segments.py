@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xxhash import xxh3_128_hexdigest
 
 from ytbuild.archive.manifest import StoredChunk, Summary
-from ytbuild.framing import framed
+from ytbuild.base.framing import framed
 
 _SCHEMA = b"ytbuild segment 1"
 

@@ -6,9 +6,9 @@ import json
 
 import click
 
+from ytbuild.base.text import plural, quote, seconds, size
 from ytbuild.build import BuildResult, build, extract
 from ytbuild.cli.main import Options, common_options
-from ytbuild.text import plural, quote, seconds, size
 
 _NAME_WIDTH = 28
 

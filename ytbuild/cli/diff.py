@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ytbuild.archive.manifest import StoredMember, member_entry
+from ytbuild.base.errors import YtbuildError
+from ytbuild.base.text import plural, quote, size
 from ytbuild.cli.main import Options, common_options
 from ytbuild.cli.reporter import wants_colour
 from ytbuild.diff import Change, DiffResult, TargetDiff, diff
-from ytbuild.errors import YtbuildError
-from ytbuild.text import plural, quote, size
 
 if TYPE_CHECKING:
     from ytbuild.archive.manifest import Manifest
@@ -67,7 +67,7 @@ def _compare(options: Options, remote: bool) -> DiffResult:
 def _uploaded(options: Options, workspace: Workspace) -> Manifest | None:
     """Return the manifest of what was uploaded last, None when nothing was."""
     from ytbuild.archive import manifest as manifests
-    from ytbuild.clients.prod.connection import connect
+    from ytbuild.cluster.connection import connect
     from ytbuild.config import secrets
     from ytbuild.upload import cypress_store
 

@@ -7,10 +7,10 @@ import shlex
 
 import click
 
-from ytbuild import cachefile, shipped
+from ytbuild.base import cachefile, shipped
+from ytbuild.base.errors import UsageError
+from ytbuild.base.text import plural, quote
 from ytbuild.cli.main import Options, common_options
-from ytbuild.errors import UsageError
-from ytbuild.text import plural, quote
 
 _FILES = {
     "configs/config.yaml": "configs/config.yaml",

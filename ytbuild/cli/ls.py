@@ -8,12 +8,12 @@ import os
 import click
 
 from ytbuild.archive.manifest import member_entry
+from ytbuild.base.errors import UnknownTargetError, closest
+from ytbuild.base.text import plural, quote, size
 from ytbuild.cli.main import Options, common_options
-from ytbuild.errors import UnknownTargetError, closest
 from ytbuild.graph.plan import Plan
 from ytbuild.graph.target import Member, Target
 from ytbuild.sources.tree import Ignored, Tree
-from ytbuild.text import plural, quote, size
 
 _OWN = "module:ytjobs"
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ytbuild import __version__
+from ytbuild.base.errors import ClusterError, UsageError, YtbuildError, closest
+from ytbuild.base.text import quote
 from ytbuild.cli.reporter import Reporter
-from ytbuild.errors import ClusterError, UsageError, YtbuildError, closest
-from ytbuild.text import quote
 
 if TYPE_CHECKING:
     from ytbuild.graph.plan import Workspace
-    from ytbuild.run.registry import BasePipeline
+    from ytbuild.run.registry import PipelineScript
 
 _COMMANDS = {
     "build": "bring .build up to date with the sources",
@@ -43,7 +43,7 @@ class Options:
     config: str | None = None
     overrides: tuple[str, ...] = ()
     reporter: Reporter = field(default_factory=Reporter)
-    pipeline: BasePipeline | None = None
+    pipeline: PipelineScript | None = None
 
     def workspace(self) -> Workspace:
         """Open the pipeline."""
@@ -141,7 +141,7 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Options)
 
 
-def run(arguments: list[str] | None = None, pipeline: BasePipeline | None = None) -> None:
+def run(arguments: list[str] | None = None, pipeline: PipelineScript | None = None) -> None:
     """Run the command line and exit: 0 done, 1 it failed, 2 wrong usage or configuration, 130 interrupted.
 
     `pipeline` is that of a `pipeline.py`, which may register its stages itself.
@@ -153,7 +153,7 @@ def run(arguments: list[str] | None = None, pipeline: BasePipeline | None = None
     sys.exit(_exit_code(arguments, pipeline))
 
 
-def _exit_code(arguments: list[str] | None, pipeline: BasePipeline | None) -> int:
+def _exit_code(arguments: list[str] | None, pipeline: PipelineScript | None) -> int:
     options = Options(pipeline=pipeline)
     try:
         code = cli.main(arguments, prog_name="ytbuild", standalone_mode=False, obj=options)

@@ -13,8 +13,8 @@ from typing import TextIO
 
 import click
 
-from ytbuild.errors import YtbuildError
-from ytbuild.text import size
+from ytbuild.base.errors import YtbuildError
+from ytbuild.base.text import size
 
 _WIDTH = 24
 _INTERVAL = 0.1

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ytbuild.backends.base import OperationHandle, OperationResult, OperationSpec
+from ytbuild.base.errors import YtbuildError
+from ytbuild.base.text import plural, quote, seconds
 from ytbuild.build import BuildResult
 from ytbuild.cli.build import summary
 from ytbuild.cli.main import Options, common_options, interrupt
 from ytbuild.cli.reporter import Reporter
-from ytbuild.clients.base import OperationHandle, OperationResult, OperationSpec
-from ytbuild.errors import YtbuildError
 from ytbuild.graph.plan import check_stage_selection
-from ytbuild.text import plural, quote, seconds
 
 if TYPE_CHECKING:
     from ytbuild.config.access import ClusterAccess
@@ -178,7 +178,7 @@ def _show(planned: PlannedRun, reporter: Reporter, mode: str) -> None:
 
 def _cluster_lines(spec: OperationSpec, archive: str | None) -> list[str]:
     """Return what a dry run says of an operation on a cluster: the spec that it would get, secrets masked."""
-    from ytbuild.clients.prod.specs import rendered
+    from ytbuild.backends.prod.spec import rendered
 
     text = json.dumps(rendered(spec, archive or "", mask=True), indent=2, ensure_ascii=False, default=str)
     return [f"  {spec.name} ({spec.kind})", *(f"    {line}" for line in text.split("\n"))]

@@ -15,14 +15,15 @@ from typing import IO, Any, NoReturn
 
 import click
 
+from ytbuild.backends.dev.tables import TableStore
+from ytbuild.base.errors import ConfigError, TableError, UsageError, closest
+from ytbuild.base.text import plural, quote, size
 from ytbuild.cli.main import Options, common_options
-from ytbuild.clients.dev.rows import count_lines
-from ytbuild.clients.dev.tables import TableStore, path_problem
 from ytbuild.config import pipeline as pipeline_config
+from ytbuild.config.cypress_path import path_problem
 from ytbuild.config.documents import Documents
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.errors import ConfigError, TableError, UsageError, closest
-from ytbuild.text import plural, quote, size
+from ytbuild.rows.check import count_lines
 
 _HEAD = 10
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")

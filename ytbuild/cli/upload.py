@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ytbuild.base.text import plural, seconds, size
 from ytbuild.build import build
 from ytbuild.cli.build import summary as build_summary
 from ytbuild.cli.main import Options, common_options, interrupt
 from ytbuild.cli.reporter import Reporter
-from ytbuild.text import plural, seconds, size
 
 if TYPE_CHECKING:
     from ytbuild.config.access import ClusterAccess
@@ -33,7 +33,7 @@ def command(options: Options, dry_run: bool, as_json: bool) -> None:
     Nothing is sent twice: an archive that is there already costs one question, and of a large one only the segments
     that changed go up.
     """
-    from ytbuild.clients.prod.connection import connect
+    from ytbuild.cluster.connection import connect
     from ytbuild.config import secrets
     from ytbuild.upload import built_archive, cypress_store, plan_upload, upload
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from ytbuild.base.errors import ConfigError, SecretsFileError
+from ytbuild.base.text import quote
 from ytbuild.config.secrets import SECRETS_FILE
-from ytbuild.errors import ConfigError, SecretsFileError
-from ytbuild.text import quote
 
 PROXY, TOKEN, TOKEN_PATH = "YT_PROXY", "YT_TOKEN", "YT_TOKEN_PATH"
 

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from ytbuild.base.errors import ConfigError, UnknownKeyError, closest
+from ytbuild.base.text import quote
 from ytbuild.config.documents import place
-from ytbuild.errors import ConfigError, UnknownKeyError, closest
-from ytbuild.text import quote
 
 NAME_RULE = "ASCII letters, digits, '_', '.' and '-', the first a letter, a digit or '_'"
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from ytbuild import cachefile
-from ytbuild.cachefile import dumps
+from ytbuild.base import cachefile
+from ytbuild.base.cachefile import dumps
+from ytbuild.base.errors import ConfigError
+from ytbuild.base.reading import read_regular
+from ytbuild.base.text import quote
 from ytbuild.config import yaml_plain
-from ytbuild.errors import ConfigError
-from ytbuild.files import read_regular
-from ytbuild.text import quote
 
 _SCHEMA = "config-1"
 _FILE_NAME = "fingerprints.config"

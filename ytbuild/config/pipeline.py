@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ytbuild.base.errors import ConfigError, StageError, closest
+from ytbuild.base.text import quote
 from ytbuild.config.checks import NAME_RULE, Section, is_name
 from ytbuild.config.documents import Documents, read
 from ytbuild.config.prod import PROD_KEYS, ProdConfig, prod_config
-from ytbuild.errors import ConfigError, StageError, closest
-from ytbuild.text import quote
 
 DEFAULT_CONFIG = os.path.join("configs", "config.yaml")
 

@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from ytbuild.errors import SecretsFileError
-from ytbuild.files import read_regular
+from ytbuild.base.errors import SecretsFileError
+from ytbuild.base.reading import read_regular
 
 SECRETS_FILE = os.path.join("configs", "secrets.env")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from ytbuild.base.text import plural, quote, size
 from ytbuild.graph.layout import Placed
 from ytbuild.graph.target import Target, TargetInputs
 from ytbuild.sources.tree import Tree
 from ytbuild.sources.ytignore import escape
-from ytbuild.text import plural, quote, size
 
 LARGE_FILE = 10 << 20
 LARGE_ARCHIVE = 100 << 20

@@ -7,10 +7,8 @@ import re
 import sys
 from dataclasses import dataclass
 
-from ytbuild import shipped
-from ytbuild.config.pipeline import PipelineConfig, UploadPath
-from ytbuild.config.stage import ARCHIVE_NAME, StageConfig
-from ytbuild.errors import (
+from ytbuild.base import shipped
+from ytbuild.base.errors import (
     ContainmentError,
     FileNameError,
     SourceError,
@@ -18,10 +16,12 @@ from ytbuild.errors import (
     TargetConflictError,
     TargetNameError,
 )
+from ytbuild.base.text import quote
+from ytbuild.config.pipeline import PipelineConfig, UploadPath
+from ytbuild.config.stage import ARCHIVE_NAME, StageConfig
 from ytbuild.sources import modules
 from ytbuild.sources.tree import NEVER_SHIPPED, Source
 from ytbuild.sources.ytignore import escape
-from ytbuild.text import quote
 
 _RESERVED = ("stages", "ytjobs")
 _WRAPPER_NAME = re.compile(r"operation_wrapper_.*\.sh\Z", re.DOTALL)

@@ -14,13 +14,14 @@ from typing import Protocol
 
 from xxhash import xxh3_128_digest
 
+from ytbuild.base.errors import ConfigError, ScriptError, SourceError, StoreError, closest
+from ytbuild.base.framing import framed
+from ytbuild.base.text import quote
 from ytbuild.config import pipeline as pipeline_config
 from ytbuild.config import stage as stage_config
 from ytbuild.config.documents import Documents
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.config.stage import StageConfig
-from ytbuild.errors import ConfigError, ScriptError, SourceError, StoreError, closest
-from ytbuild.framing import framed
 from ytbuild.graph import advice, layout, rules, wrappers
 from ytbuild.graph.layout import Placed
 from ytbuild.graph.rules import Rules
@@ -28,10 +29,9 @@ from ytbuild.graph.target import Member, Target, TargetInputs, archive_key, targ
 from ytbuild.graph.wrappers import Wrapper
 from ytbuild.sources.credentials import check_requirements
 from ytbuild.sources.fingerprints import FingerprintIndex, Hashed, is_executable
+from ytbuild.sources.judge import BuiltinRules
 from ytbuild.sources.scan import TreeScanner
 from ytbuild.sources.tree import Source, Tree
-from ytbuild.sources.verdicts import BuiltinRules
-from ytbuild.text import quote
 
 _LARGEST = 5
 

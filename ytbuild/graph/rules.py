@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ytbuild import shipped
+from ytbuild.base import shipped
+from ytbuild.base.framing import framed
 from ytbuild.config.documents import Documents
 from ytbuild.config.stage import OperationKeys
-from ytbuild.framing import framed
 
 KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort", "yql")
 

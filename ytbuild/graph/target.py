@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_128_digest
 
-from ytbuild.framing import framed
+from ytbuild.base.framing import framed
 
 SCHEMA = b"ytbuild target 1"
 ARCHIVE_SCHEMA = b"ytbuild archive 1: pax, 0644/0755, uid 0, mtime 315532800"

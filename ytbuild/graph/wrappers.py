@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from xxhash import xxh3_128_digest
 
+from ytbuild.base.errors import ScriptError, TargetConflictError
+from ytbuild.base.text import quote
 from ytbuild.config.checks import Section
 from ytbuild.config.documents import place
 from ytbuild.config.stage import Operation, StageConfig
-from ytbuild.errors import ScriptError, TargetConflictError
 from ytbuild.graph.rules import Leg, Rules
 from ytbuild.graph.target import Member
-from ytbuild.text import quote
 
 PREFIX = "operation_wrapper_"
 

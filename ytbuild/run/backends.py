@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from ytbuild.archive import manifest as manifests
 from ytbuild.archive.chunks import WRAPPERS
 from ytbuild.archive.manifest import Manifest
+from ytbuild.backends.base import Client, OperationSpec
+from ytbuild.backends.dev.client import DevClient
+from ytbuild.base.errors import ConfigError
 from ytbuild.build import BuildResult, ReportProgress, build
-from ytbuild.clients.base import Client, OperationSpec
-from ytbuild.clients.dev.client import DevClient
-from ytbuild.clients.prod.connection import Connection, connect
+from ytbuild.cluster.connection import Connection, connect
 from ytbuild.config.access import ClusterAccess
-from ytbuild.errors import ConfigError
 from ytbuild.graph.plan import Plan, Workspace
-from ytbuild.store.cypress import CypressStore
 from ytbuild.store.local import LocalStore
+from ytbuild.store.remote import CypressStore
 from ytbuild.upload import UploadEvents, UploadResult, built_archive, cypress_store, upload
 
 _SHORTEST_PREFIX = 4
@@ -74,7 +74,7 @@ def prod(workspace: Workspace, code: Code, events: BackendEvents, known_secrets:
 
     Raises a `UsageError` when it is not known which cluster, or where the code goes.
     """
-    from ytbuild.clients.prod.client import ProdClient
+    from ytbuild.backends.prod.client import ProdClient
 
     with connect(workspace.config, known_secrets, events.warned) as connection:
         events.cluster(connection.access)

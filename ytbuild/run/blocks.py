@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ytbuild.base.errors import ConfigError
 from ytbuild.config import stage as stage_config
 from ytbuild.config.checks import Section
 from ytbuild.config.stage import Operation, StageConfig
-from ytbuild.errors import ConfigError
 from ytbuild.graph.plan import Plan
 
 

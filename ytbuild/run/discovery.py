@@ -7,8 +7,8 @@ import inspect
 import os
 import sys
 
+from ytbuild.base.errors import StageError
 from ytbuild.config.stage import StageConfig
-from ytbuild.errors import StageError
 from ytbuild.run.stage import BaseStage
 
 

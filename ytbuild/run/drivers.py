@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, overload
 
-from ytbuild.clients.base import OperationHandle, OperationResult
+from ytbuild.backends.base import OperationHandle, OperationResult
 from ytbuild.run.operations import Given
 from ytbuild.run.stage import StageContext
 

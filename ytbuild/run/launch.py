@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from ytbuild.clients.base import Client, OperationHandle, OperationProgress, OperationResult, OperationSpec, State
-from ytbuild.errors import JobFailed
+from ytbuild.backends.base import Client, OperationHandle, OperationProgress, OperationResult, OperationSpec, State
+from ytbuild.base.errors import JobFailed
 from ytbuild.graph.plan import Plan
 from ytbuild.run import blocks, operations
 from ytbuild.run.missing import advice

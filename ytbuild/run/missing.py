@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 
+from ytbuild.base.text import quote
 from ytbuild.graph.plan import Plan
 from ytbuild.sources.tree import NEVER_SHIPPED
-from ytbuild.text import quote
 
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'(.*)")
 _SKIPPED = frozenset((*NEVER_SHIPPED, "__pycache__", "node_modules", ".venv", "venv"))

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ytbuild.clients.base import DEFAULT_MAX_ROW_WEIGHT, LegCommand, OperationSpec
-from ytbuild.clients.job import bootstrap
+from ytbuild.backends.base import LegCommand, OperationSpec, bootstrap
+from ytbuild.base.errors import ScriptError, StageError, TypedJobError, UsageError
+from ytbuild.base.text import quote
 from ytbuild.config.checks import row_weight
 from ytbuild.config.stage import Operation, StageConfig, file_paths
-from ytbuild.errors import ScriptError, StageError, TypedJobError, UsageError
 from ytbuild.graph.plan import Plan
 from ytbuild.graph.rules import Leg, OperationRule
 from ytbuild.graph.wrappers import Wrapper
+from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT
 from ytbuild.run import settings
-from ytbuild.text import quote
 
 _IGNORED = {
     "dev": ("checkpoint", "tokenizer_artifact", "input_query", "join_by", "pivot_keys"),

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ytbuild.clients.base import Client, OperationHandle, OperationResult, OperationSpec
+from ytbuild.backends.base import Client, OperationHandle, OperationResult, OperationSpec
+from ytbuild.base.errors import ConfigError, OperationFailed, YtbuildError
 from ytbuild.config import documents, secrets
 from ytbuild.config.stage import StageConfig
-from ytbuild.errors import ConfigError, OperationFailed, YtbuildError
 from ytbuild.graph.plan import Plan, Workspace, check_stage_selection
 from ytbuild.run import backends, operations, traces
 from ytbuild.run.backends import BackendEvents, Code
 from ytbuild.run.launch import PlanLauncher
 from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
-from ytbuild.store.cypress import archive_path
+from ytbuild.store.remote import archive_path
 
 if TYPE_CHECKING:
-    from ytbuild.run.registry import BasePipeline, StageRegistry
+    from ytbuild.run.registry import PipelineScript, StageRegistry
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _key(plan: Plan, options: RunOptions) -> str:
     return plan.key if earlier is None else earlier + "…" * (len(earlier) < len(plan.key))
 
 
-def registered(pipeline: BasePipeline) -> StageRegistry | None:
+def registered(pipeline: PipelineScript) -> StageRegistry | None:
     """Return the stages that a `pipeline.py` registers, None when it leaves that to us.
 
     Raises `OperationFailed` when its `setup` raises.

@@ -1,13 +1,12 @@
-"""`pipeline.py`: running a pipeline as a script, with the stages that are there or those it registers."""
+"""The stage classes that a `pipeline.py` registers."""
 
 from __future__ import annotations
 
 import inspect
 import os
-import sys
-from typing import NoReturn
+from typing import Protocol
 
-from ytbuild.errors import StageError, closest
+from ytbuild.base.errors import StageError, closest
 from ytbuild.run.stage import BaseStage
 
 
@@ -43,37 +42,11 @@ class StageRegistry:
         return self._classes[name]
 
 
-class BasePipeline:
-    """A pipeline that registers its stages itself, in `setup`.
+class PipelineScript(Protocol):
+    """A `pipeline.py` that runs: what the executor asks of it."""
 
-    `pipeline_dir` is the folder of the script that runs, or the current one.
-    """
-
-    def __init__(self, pipeline_dir: str) -> None:
-        self.pipeline_dir = pipeline_dir
-        self.registry: StageRegistry | None = None
+    registry: StageRegistry | None
 
     def setup(self) -> None:
-        """Called once before the run: override it to call `set_stage_registry`."""
-
-    def set_stage_registry(self, registry: StageRegistry) -> None:
-        """Run the classes of this registry instead of those in the stages' `stage.py`."""
-        self.registry = registry
-
-    @classmethod
-    def main(cls, arguments: list[str] | None = None) -> NoReturn:
-        """Do what `ytbuild run` does with these arguments, by default those of the command line, and exit.
-
-        The pipeline is the folder of the script that runs, unless `-C` says otherwise.
-        """
-        # The one import from below: the command line is where a process ends.
-        from ytbuild.cli.main import run
-
-        script = getattr(sys.modules["__main__"], "__file__", None)
-        folder = os.path.dirname(os.path.abspath(script)) if script else os.getcwd()
-        run(["-C", folder, "run", *(sys.argv[1:] if arguments is None else arguments)], pipeline=cls(folder))
-        raise AssertionError("run() exits")
-
-
-class DefaultPipeline(BasePipeline):
-    """A pipeline whose stages are those of its `stages` folder: `DefaultPipeline.main()` is a whole `pipeline.py`."""
+        """Called once before the run."""
+        ...

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ytbuild.clients.base import Resources
-from ytbuild.clients.dev.tables import path_problem
+from ytbuild.backends.base import Resources
+from ytbuild.base.errors import QueryError
 from ytbuild.config import secrets
+from ytbuild.config.cypress_path import path_problem
 from ytbuild.config.stage import Operation, required
-from ytbuild.errors import QueryError
 from ytbuild.graph.rules import OperationRule
 
 _OWN_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "JOB_CONFIG_PATH", "YT_STAGE_NAME")
@@ -26,7 +26,7 @@ def query(operation: Operation, mode: str) -> str:
     """Return an operation's query; in dev it must be in the grammar that dev knows."""
     text = str(required(operation, "query"))
     if mode == "dev":
-        from ytbuild.clients.dev.yql.engine import check_query
+        from ytbuild.yql.duckdb.engine import check_query
 
         try:
             check_query(text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ytbuild.clients.base import Client, OperationHandle, OperationResult
+    from ytbuild.backends.base import Client, OperationHandle, OperationResult
     from ytbuild.run.operations import Given
 
 DebugContext = dict[str, Any]

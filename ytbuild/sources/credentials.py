@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ytbuild.errors import CredentialsError
-from ytbuild.text import quote
+from ytbuild.base.errors import CredentialsError
+from ytbuild.base.text import quote
 
 _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/\s@#?]*)@")
 # pip puts the variable's value there when the job runs; the file holds only its name.

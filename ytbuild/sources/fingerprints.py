@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from xxhash import xxh3_128, xxh3_128_digest
 
-from ytbuild import cachefile
-from ytbuild.errors import ChangedWhileBuildingError, SourceError, SpecialFileError
-from ytbuild.files import READ_NO_LINK
-from ytbuild.text import quote
+from ytbuild.base import cachefile
+from ytbuild.base.errors import ChangedWhileBuildingError, SourceError, SpecialFileError
+from ytbuild.base.reading import READ_NO_LINK
+from ytbuild.base.text import quote
 
 PIECE_SIZE = 4 << 20
 """Files above this many bytes are packed, and remembered, in pieces of this size."""

@@ -12,8 +12,8 @@ import os
 import sys
 from dataclasses import dataclass
 
-from ytbuild.errors import ModuleLookupError, closest
-from ytbuild.text import quote
+from ytbuild.base.errors import ModuleLookupError, closest
+from ytbuild.base.text import quote
 
 _BUILTIN_FINDERS = (machinery.BuiltinImporter, machinery.FrozenImporter, machinery.PathFinder)
 

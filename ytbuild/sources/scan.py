@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from xxhash import xxh3_128, xxh3_128_digest
 
-from ytbuild.errors import SourceError
+from ytbuild.base.errors import SourceError
+from ytbuild.base.text import quote
 from ytbuild.sources import ytignore
-from ytbuild.sources.examine import Examination, check_name, special
+from ytbuild.sources.directory import Examination, check_name, special
 from ytbuild.sources.fingerprints import FingerprintIndex, Hashed, is_executable
+from ytbuild.sources.judge import BuiltinRules, IgnoreChain, Judge
+from ytbuild.sources.listing import Listing, is_always_left_out, list_folder
 from ytbuild.sources.tree import Entry, FolderRecord, Source, Tree
-from ytbuild.sources.verdicts import BuiltinRules, IgnoreChain, Judge
-from ytbuild.sources.walk import Listing, is_always_left_out, list_folder
-from ytbuild.text import quote
 
 HashedFile = Callable[[str, Hashed], None]
 """Told of a file that was read and hashed: its path relative to the source, fingerprint and hash."""

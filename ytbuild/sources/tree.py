@@ -9,11 +9,11 @@ from functools import cached_property
 from operator import itemgetter
 from typing import NamedTuple
 
-from ytbuild.cachefile import loads
-from ytbuild.errors import SymlinkError
+from ytbuild.base.cachefile import loads
+from ytbuild.base.errors import SymlinkError
+from ytbuild.base.text import quote
 from ytbuild.sources.fingerprints import Fingerprint
-from ytbuild.sources.verdicts import IgnoreChain, LeftOut
-from ytbuild.text import quote
+from ytbuild.sources.judge import IgnoreChain, LeftOut
 
 NEVER_SHIPPED = ("configs", ".build", ".dev", ".git")
 """Folders of the pipeline that nothing may ship from, not even through a link."""

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ytbuild.errors import IgnoreFileError
-from ytbuild.files import read_regular
+from ytbuild.base.errors import IgnoreFileError
+from ytbuild.base.reading import read_regular
+from ytbuild.base.text import quote
 from ytbuild.sources.wildmatch import literal_length, to_regex
-from ytbuild.text import quote
 
 IGNORE_FILE = ".ytignore"
 

@@ -18,11 +18,11 @@ from typing import IO
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
-from ytbuild import cachefile
 from ytbuild.archive import manifest as manifests
 from ytbuild.archive.manifest import Manifest, StoredChunk, Summary
+from ytbuild.base import cachefile
+from ytbuild.base.errors import ArchiveError
 from ytbuild.config.stage import ARCHIVE_NAME
-from ytbuild.errors import ArchiveError
 from ytbuild.sources.fingerprints import FingerprintIndex, fingerprint
 
 KEPT_BUILDS = 10

@@ -12,9 +12,9 @@ from functools import partial
 from typing import TypeVar
 
 from ytbuild.archive.segments import Segment
-from ytbuild.errors import ArchiveError, ClusterError, LockedError
-from ytbuild.store.cluster import NO_SUCH_TRANSACTION
-from ytbuild.store.cypress import Content, CypressStore, Written
+from ytbuild.base.errors import ArchiveError, ClusterError, LockedError
+from ytbuild.cluster.commands import NO_SUCH_TRANSACTION
+from ytbuild.store.remote import Content, CypressStore, Written
 
 _BLOCK = 1 << 20
 _ATTEMPTS = 3

@@ -1,25 +1,5 @@
-"""YQL queries from plain values: one request class for each thing that needs no hand-written query."""
+"""YQL: queries from plain values, and a listed grammar that runs here.
 
-from ytbuild.yql.requests import (
-    DistinctRequest,
-    FilterTableRequest,
-    GroupByAggregateRequest,
-    JoinTablesRequest,
-    LimitTableRequest,
-    Request,
-    SelectColumnsRequest,
-    SortTableRequest,
-    UnionTablesRequest,
-)
-
-__all__ = [
-    "DistinctRequest",
-    "FilterTableRequest",
-    "GroupByAggregateRequest",
-    "JoinTablesRequest",
-    "LimitTableRequest",
-    "Request",
-    "SelectColumnsRequest",
-    "SortTableRequest",
-    "UnionTablesRequest",
-]
+`requests` gives the text of a query. `syntax` turns a text into a tree, `binding` gives every node of it a type and
+its SQL, and `duckdb` runs that on tables which it is handed.
+"""

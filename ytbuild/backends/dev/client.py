@@ -1,0 +1,226 @@
+"""The dev backend: tables and files under `.dev`, operations as local subprocesses, queries in DuckDB."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
+
+from ytbuild.backends.base import Client, OperationSpec
+from ytbuild.backends.dev.files import FileStore
+from ytbuild.backends.dev.legs import Surroundings
+from ytbuild.backends.dev.operation import DevOperation
+from ytbuild.backends.dev.tables import TableStore
+from ytbuild.base import cachefile
+from ytbuild.base.errors import ConfigError, LockedError, QueryError, TableError, YtbuildError
+from ytbuild.config.checks import row_weight
+from ytbuild.config.pipeline import PipelineConfig
+from ytbuild.jobenv.python import job_python, write_shim
+from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
+from ytbuild.sources import selection
+
+
+class DevClient(Client):
+    """Tables, files, queries and operations on this machine, with the code of one archive.
+
+    Use it as a context manager: it holds the lock of `.dev` and ends its jobs when it is left.
+    """
+
+    def __init__(
+        self, config: PipelineConfig, archive: str, *, keep_sandboxes: bool = False, strict: bool = False
+    ) -> None:
+        self._config = config
+        self._dev_dir = config.dev_dir
+        self._tables = TableStore(self._dev_dir)
+        self._files = FileStore(self._dev_dir)
+        python = job_python(config.dev_python, config.directory, config.build_dir)
+        self._around = Surroundings(config, archive, python, self._tables, self._files, keep_sandboxes, strict)
+        self._operations: list[DevOperation] = []
+        self._held: IO[str] | None = None
+
+    def __enter__(self) -> DevClient:
+        with cachefile.translated(self._dev_dir):
+            os.makedirs(self._dev_dir, exist_ok=True)
+            self._held = _locked(os.path.join(self._dev_dir, "lock"))
+            ignore = os.path.join(self._dev_dir, ".gitignore")
+            if not os.path.exists(ignore):
+                with cachefile.replacing(ignore) as file:
+                    file.write(b"*\n")
+            write_shim(os.path.join(self._dev_dir, "bin"), self._around.python.executable)
+        cachefile.remove_abandoned(self._dev_dir, time.time())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for operation in self._operations:
+            operation.abort()
+        if self._held is not None:
+            self._held.close()
+
+    def write_table(
+        self,
+        table_path: str,
+        rows: Iterable[Row],
+        *,
+        append: bool = False,
+        replication_factor: int | None = None,
+        make_parents: bool = True,
+    ) -> None:
+        """Write rows to a table, replacing it unless `append`; all or none. The rest has no meaning in dev."""
+        self._tables.write(table_path, rows, append)
+
+    def read_table(self, table_path: str) -> list[Row]:
+        """Return all rows of a table; raises `TableError` when there is none."""
+        return list(self._tables.read(table_path))
+
+    def iter_table(self, table_path: str) -> Iterator[Row]:
+        """Give the rows of a table one by one; raises `TableError` when there is none."""
+        return self._tables.read(table_path)
+
+    def row_count(self, table_path: str) -> int:
+        """Return the number of rows of a table; raises `TableError` when there is none."""
+        return self._tables.row_count(table_path)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is a table, a file or a folder at this path."""
+        files = self._files
+        return self._tables.exists(path) or files.is_file(path) or self._is_folder(path)
+
+    def create_path(self, path: str, node_type: str = "map_node") -> None:
+        """Make a folder (`map_node`), an empty `table` or an empty `file`; one that is there stays as it is."""
+        if node_type == "table":
+            if not self._tables.exists(path):
+                self._tables.write(path, ())
+        elif node_type == "file":
+            self._files.make_file(path)
+        elif node_type == "map_node":
+            self._files.make_folder(path)
+        else:
+            raise ConfigError(
+                f"create_path {path}: dev has no nodes of type {node_type!r}", "use map_node, table or file"
+            )
+
+    def remove(self, path: str, *, recursive: bool = False, force: bool = False) -> None:
+        """Remove a table or a file, and with `recursive` a folder; a missing one is an error unless `force`."""
+        if self._tables.exists(path):
+            self._tables.remove(path)
+        elif self._files.is_file(path):
+            self._files.remove(path)
+        elif self._is_folder(path):
+            tables = self._tables.below(path)
+            empty = not tables and self._files.is_empty_folder(path)
+            if not recursive and not empty:
+                raise TableError(f"{path} is a folder that is not empty", "remove it with recursive=True")
+            for table in tables:
+                self._tables.remove(table)
+            self._files.remove(path)
+        elif not force:
+            raise _missing(path)
+
+    def move(self, source: str, destination: str, *, force: bool = False) -> None:
+        """Give a table, a file or a folder another path; one that is there is an error unless `force`."""
+        if not self.exists(source):
+            raise _missing(source)
+        if source == destination:
+            return
+        if f"{source}/".startswith(f"{destination}/") or destination.startswith(f"{source}/"):
+            raise TableError(f"cannot move {source} to {destination}: one lies in the other", "choose another path")
+        if self.exists(destination):
+            if not force:
+                raise TableError(f"there is something at {destination} already", "move with force=True to replace it")
+            self.remove(destination, recursive=True)
+        if self._tables.exists(source):
+            self._tables.move(source, destination)
+        elif self._files.is_file(source):
+            self._files.move(source, destination)
+        else:
+            for table in self._tables.below(source):
+                self._tables.move(table, destination + table[len(source) :])
+            if self._files.is_folder(source):
+                self._files.move(source, destination)
+
+    def upload_file(self, local_path: str, path: str, *, create_parent_dir: bool = False) -> None:
+        """Copy a local file to a path, replacing what is there.
+
+        `local_path` is relative to the pipeline's folder. Folders above `path` are made whatever `create_parent_dir`
+        says: dev does not know which ones the cluster has. Raises `TableError` when the file cannot be read.
+        """
+        self._files.upload(os.path.join(self._config.directory, local_path), path)
+
+    def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
+        """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
+        found = selection.selected(self._config.directory, local_dir, pattern)
+        self._files.make_folder(path)
+        uploaded = [f"{path}/{relative}" for relative, _ in found]
+        for destination, (_, local) in zip(uploaded, found, strict=True):
+            self._files.upload(local, destination)
+        return uploaded
+
+    def run_yql(self, query: str, pool: str = "default", max_row_weight: str | None = None) -> list[Row]:
+        """Run a query; return the rows of its last statement when that is a bare SELECT, else none.
+
+        `pool` has no meaning here. Raises `QueryError` for whatever is not in the grammar that dev knows, with its
+        place in the query, and then no table has changed.
+        """
+        from ytbuild.yql.duckdb.engine import run_query
+
+        weight = DEFAULT_MAX_ROW_WEIGHT if max_row_weight is None else row_weight(max_row_weight)
+        if weight is None:
+            raise QueryError(f"max_row_weight is {max_row_weight!r}", "give a size of at most 128M, such as 64M")
+        folder = cachefile.temporary_name(self._dev_dir)
+        os.mkdir(folder)
+        try:
+            result = run_query(query, self._tables, folder, weight)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return list(result.rows)
+
+    def start_operation(self, spec: OperationSpec, warned: Callable[[str], None]) -> DevOperation:
+        """Start an operation and return at once; `warned` hears, from any thread, of what is not as it should be.
+
+        Raises a `YtbuildError` for what can be known at once, such as a missing input table.
+        """
+        operation = DevOperation(self._around, spec, self._free_name(spec), warned)
+        self._operations.append(operation)
+        return operation
+
+    def _free_name(self, spec: OperationSpec) -> str:
+        """Return a name for an operation's folder and logs that no running one has."""
+        name = found = f"{spec.stage}.{spec.name}"
+        running = {operation.name for operation in self._operations if not operation.is_over}
+        number = 1
+        while found in running:
+            number += 1
+            found = f"{name}-{number}"
+        return found
+
+    def _is_folder(self, path: str) -> bool:
+        return self._files.is_folder(path) or bool(self._tables.below(path))
+
+
+def _missing(path: str) -> YtbuildError:
+    return TableError(f"there is nothing at {path}", "correct the path")
+
+
+def _locked(path: str) -> IO[str]:
+    """Take the lock of `.dev`; raises `LockedError` naming who holds it."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(path, "a+", encoding="utf-8"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise LockedError(
+                f"another run uses {os.path.dirname(path)}: {holder}",
+                "wait until it ends, or stop it: two runs would write the same tables",
+            ) from None
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}\n")
+        file.flush()
+        stack.pop_all()
+        return file

@@ -1,0 +1,87 @@
+"""Dev files: what is uploaded lies under `.dev/files`, in the folders of its Cypress path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from ytbuild.base import cachefile
+from ytbuild.base.errors import TableError
+from ytbuild.base.text import quote
+from ytbuild.config.cypress_path import path_problem
+
+
+class FileStore:
+    """The files and folders below one `.dev` folder."""
+
+    def __init__(self, dev_dir: str) -> None:
+        self._folder = os.path.join(dev_dir, "files")
+
+    def path_of(self, path: str) -> str:
+        """Return where a Cypress path lies on disk, whether it exists or not; raises `TableError` for no path."""
+        problem = path_problem(path)
+        parts = path[2:].split("/")
+        if not problem and any(part in ("", ".", "..") for part in parts):
+            problem = "is no path of a file"
+        if problem:
+            raise TableError(f"{path!r} {problem}", "write a Cypress path, such as //tmp/me/model.bin")
+        return os.path.join(self._folder, *parts)
+
+    def existing(self, path: str) -> str:
+        """Return the local file of a Cypress path; raises `TableError` when there is none."""
+        found = self.path_of(path)
+        if not os.path.isfile(found):
+            raise TableError(
+                f"there is no file {path} in dev ({quote(found)} does not exist)",
+                "upload it in a stage before, with yt_client.upload_file, or put a copy there",
+            )
+        return found
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether there is a file at this path."""
+        return os.path.isfile(self.path_of(path))
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether there is a folder at this path."""
+        return os.path.isdir(self.path_of(path))
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it."""
+        found = self.path_of(path)
+        with cachefile.translated(found):
+            os.makedirs(found, exist_ok=True)
+
+    def make_file(self, path: str) -> None:
+        """Make an empty file unless one is there."""
+        found = self.path_of(path)
+        if not os.path.isfile(found):
+            self.make_folder(path.rsplit("/", 1)[0])
+            with cachefile.replacing(found):
+                pass
+
+    def upload(self, local: str, path: str) -> None:
+        """Copy a local file to a path, whole or not at all; raises `TableError` when it cannot be read."""
+        found = self.path_of(path)
+        if not os.path.isfile(local) or not os.access(local, os.R_OK):
+            raise TableError(f"{quote(local)} is no readable file", "give the path of one")
+        with cachefile.translated(found):
+            os.makedirs(os.path.dirname(found), exist_ok=True)
+        # Nobody writes to it again, not a job either: the cluster's jobs cannot change their files.
+        mode = 0o555 if os.stat(local).st_mode & 0o100 else 0o444
+        with open(local, "rb") as source, cachefile.replacing(found, mode) as out:
+            shutil.copyfileobj(source, out, 1 << 20)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all that is in it."""
+        cachefile.remove(self.path_of(path))
+
+    def is_empty_folder(self, path: str) -> bool:
+        """Tell whether a folder holds nothing."""
+        return not os.listdir(self.path_of(path))
+
+    def move(self, source: str, destination: str) -> None:
+        """Give a file or a folder another path; what was there is replaced."""
+        found = self.path_of(destination)
+        with cachefile.translated(found):
+            os.makedirs(os.path.dirname(found), exist_ok=True)
+            cachefile.rename_over(self.path_of(source), found)

@@ -1,0 +1,132 @@
+"""Why an operation failed: the cluster's innermost reason, the end of what its jobs said, and a log of it all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ytbuild.backends.base import OperationSpec
+from ytbuild.base.errors import ClusterError, JobFailed, OperationFailed
+from ytbuild.base.text import quote
+from ytbuild.cluster import failures, reasons
+from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.yson import plain
+
+_SHOWN_JOBS = 3
+_KNOWN_JOBS = 10
+_TAIL_LINES = 20
+_TAIL_BYTES = 16 << 10
+
+
+@dataclass(frozen=True)
+class FailedJob:
+    """A job that failed, and what it wrote to stderr; `stderr` is empty when the cluster has none."""
+
+    id: str
+    error: Any
+    address: str
+    stderr: str
+
+
+def of_failed(
+    connection: Connection, spec: OperationSpec, operation: str, link: str, log_dir: str
+) -> OperationFailed:
+    """Return the error of an operation that failed; whatever cannot be asked for any more is left out."""
+    error = result_error(connection, operation)
+    jobs = _failed_jobs(connection, operation)
+    reason = _reason(connection, spec, error)
+    said = [tail(job.stderr) for job in jobs[:_SHOWN_JOBS]]
+    log = write_log(connection, log_dir, f"{spec.stage}.{spec.name}.{operation}.log", [link, error, *map(vars, jobs)])
+    hint = f"see {link}" + (f"\nits whole log is {quote(log)}" if log else "")
+    if not jobs:
+        return OperationFailed(f"{spec.shown} failed: {reason}", hint)
+    text = f"{spec.shown} failed: {reason}{_stderrs(jobs, said)}"
+    return JobFailed(text, hint, "\n".join(filter(None, said)))
+
+
+def result_error(connection: Connection, operation: str) -> Mapping[str, Any]:
+    """Return the error that an operation ended with, as the cluster has it; empty when it cannot be asked."""
+    with contextlib.suppress(ClusterError):
+        answer = connection.command("get_operation", {"operation_id": operation, "attributes": ["result"]})
+        return reasons.plain((answer.get("result") or {}).get("error") or {})
+    return {}
+
+
+def reason_of(connection: Connection, error: Mapping[str, Any]) -> str:
+    """Return the innermost message of an error, in one line and without secrets."""
+    return reasons.tidy(failures.masked(reasons.innermost(error), connection.hidden))
+
+
+def tail(text: str) -> str:
+    """Return the last lines of a text, indented, without what a terminal would obey; empty for an empty one."""
+    lines = text[-_TAIL_BYTES:].rstrip().split("\n")[-_TAIL_LINES:]
+    safe = ["".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line) for line in lines]
+    return "\n".join(f"  {line}" for line in safe) if any(safe) else ""
+
+
+def write_log(connection: Connection, log_dir: str, name: str, parts: Sequence[Any]) -> str:
+    """Write texts and values into a new log, secrets masked; return its path, empty when it cannot be written."""
+    path = os.path.join(log_dir, name)
+    text = "\n\n".join(part if isinstance(part, str) else _as_text(part) for part in parts)
+    with contextlib.suppress(OSError):
+        os.makedirs(log_dir, exist_ok=True)
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(failures.masked(text, connection.hidden) + "\n")
+        return path
+    return ""
+
+
+def _as_text(value: Mapping[str, Any]) -> str:
+    """Return a mapping as JSON, but its `stderr` as it is, after the rest."""
+    rest = {key: one for key, one in value.items() if key != "stderr"}
+    text = json.dumps(plain(rest), indent=2, ensure_ascii=False, default=str)
+    return f"{text}\n{value['stderr']}" if value.get("stderr") else text
+
+
+def _reason(connection: Connection, spec: OperationSpec, error: Mapping[str, Any]) -> str:
+    reason = reason_of(connection, error)
+    if spec.time_limit is not None and "running for too long" in reason:
+        return f"it ran longer than its time_limit, {spec.time_limit:g}s"
+    return reason
+
+
+def _stderrs(jobs: Sequence[FailedJob], said: Sequence[str]) -> str:
+    if not any(said):
+        return "; its job wrote nothing to stderr"
+    if len(said) == 1:
+        return f"; the end of its stderr:\n{said[0]}"
+    shown = [
+        f"\nthe end of the stderr of the job {job.id}:\n{text}" for job, text in zip(jobs, said, strict=False) if text
+    ]
+    return ";" + "".join(shown)
+
+
+def _failed_jobs(connection: Connection, operation: str) -> list[FailedJob]:
+    parameters = {"operation_id": operation, "job_state": "failed", "limit": _KNOWN_JOBS}
+    found: list[FailedJob] = []
+    with contextlib.suppress(ClusterError):
+        listed = connection.command("list_jobs", parameters)["jobs"]
+        is_reachable = True
+        for job in listed:
+            stderr = ""
+            if is_reachable:
+                try:
+                    stderr = failures.masked(_stderr(connection, operation, str(job["id"])), connection.hidden)
+                except ClusterError as error:
+                    # A cluster that does not answer now is not asked, and waited for, once for each job.
+                    is_reachable = not error.transient
+            found.append(FailedJob(str(job["id"]), plain(job.get("error")), str(job.get("address")), stderr))
+    return found
+
+
+def _stderr(connection: Connection, operation: str, job: str) -> str:
+    from yt.wrapper.driver import make_request
+
+    with connection.translated("get_job_stderr"):
+        parameters = {"operation_id": operation, "job_id": job}
+        content: bytes = make_request("get_job_stderr", parameters, client=connection.client())
+    return content.decode("utf-8", "replace")

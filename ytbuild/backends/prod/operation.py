@@ -1,0 +1,114 @@
+"""Operations on a cluster: started through the official client's builders, and asked by us how they stand."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, State
+from ytbuild.backends.prod import failed_operation, submission, typed_job
+from ytbuild.backends.prod.handle import Handle
+from ytbuild.backends.prod.query import QueryOperation, run_query, start_query
+from ytbuild.backends.prod.submission import Before
+from ytbuild.base.errors import ClusterError, OperationFailed
+from ytbuild.cluster import pages
+from ytbuild.cluster.connection import Connection
+
+__all__ = ["ProdOperation", "run_query", "start"]
+
+_ATTRIBUTES = ["state", "brief_progress"]
+
+
+def start(
+    connection: Connection,
+    spec: OperationSpec,
+    archive: str | None,
+    warned: Callable[[str], None],
+    log_dir: str,
+) -> ProdOperation | QueryOperation:
+    """Start an operation, or the query of one of kind yql, and return at once.
+
+    `archive` is the Cypress path of the code that jobs get, if there is any. `warned` hears, once, when the cluster
+    has too many operations. `log_dir` is where the whole of what went wrong is written. Raises `TableError` for a
+    missing input table, `TypedJobError` when a TypedJob cannot be sent, `ValueError` for a TypedJob beside a command,
+    and `ClusterError` for what the cluster says.
+    """
+    if spec.kind == "yql":
+        return start_query(connection, spec, log_dir)
+    typed_job.check(spec)
+    with connection.doing(spec.shown):
+        before = submission.prepare(connection, spec)
+        started = submission.start(connection, spec, archive, before, warned)
+    return ProdOperation(connection, spec, before, started, warned, log_dir)
+
+
+class ProdOperation(Handle):
+    """An operation that was started on a cluster."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        spec: OperationSpec,
+        before: Before,
+        started: submission.Started,
+        warned: Callable[[str], None],
+        log_dir: str,
+    ) -> None:
+        super().__init__(connection, spec, started.id, pages.of_operation(connection, started.id))
+        self._before = before
+        self._finalize = started.finalize
+        self._warned = warned
+        self._log_dir = log_dir
+        self._attributes = [*_ATTRIBUTES, "unrecognized_spec"] if spec.passed_on.get("spec") else _ATTRIBUTES
+
+    def progress(self) -> OperationProgress:
+        """Return how many of the operation's jobs are done, run and have failed."""
+        with contextlib.suppress(ClusterError):
+            self._look(self._connection.config.poll_seconds, wait=False)
+        jobs: Mapping[str, Any] = (self._told.get("brief_progress") or {}).get("jobs") or {}
+        spec = self._spec
+        return OperationProgress(
+            leg=spec.legs[0].leg if len(spec.legs) == 1 else spec.kind,
+            share=None,
+            rows_in=self._before.rows_in,
+            rows_out=0,
+            jobs_done=_number(jobs.get("completed")),
+            jobs=_number(jobs.get("total")),
+            jobs_running=_number(jobs.get("running")),
+            jobs_failed=_number(jobs.get("failed")),
+        )
+
+    def _ask(self) -> Mapping[str, Any]:
+        parameters = {"operation_id": self.id, "attributes": self._attributes}
+        found: Mapping[str, Any] = self._connection.command("get_operation", parameters)
+        if found.get("unrecognized_spec"):
+            self._attributes = _ATTRIBUTES
+            unknown = set(self._spec.passed_on["spec"]) & set(found["unrecognized_spec"])
+            if unknown:
+                keys = ", ".join(sorted(unknown))
+                self._warned(f"{self._spec.shown}: the cluster does not know these keys of spec: {keys}")
+        return found
+
+    def _stop(self) -> None:
+        self._connection.command("abort_operation", {"operation_id": self.id})
+
+    def _conclude(self, state: State, seconds: float) -> OperationResult:
+        connection, spec = self._connection, self._spec
+        with contextlib.suppress(ClusterError), connection.translated(spec.shown):
+            self._finalize(state)
+        if state == "completed":
+            return OperationResult(self._before.rows_in, submission.rows_out(connection, spec, self._before), seconds)
+        if state == "failed":
+            raise failed_operation.of_failed(connection, spec, self.id, self.link, self._log_dir)
+        if self._abort_asked:
+            raise OperationFailed(f"{spec.shown} was aborted", "start it again")
+        reason = failed_operation.reason_of(connection, failed_operation.result_error(connection, self.id))
+        raise OperationFailed(f"{spec.shown} was aborted on the cluster: {reason}", f"see {self.link}")
+
+
+def _number(value: Any) -> int:
+    """Return a number of jobs; some clusters count those of one state by its reasons."""
+    if isinstance(value, Mapping):
+        return int(value["total"]) if "total" in value else sum(_number(one) for one in value.values())
+    return int(value or 0)

@@ -1,0 +1,143 @@
+"""Queries on a cluster: YTsaurus docs, "Query Tracker"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, Resources, State
+from ytbuild.backends.prod import failed_operation
+from ytbuild.backends.prod.handle import Handle
+from ytbuild.backends.prod.spec import rendered, with_row_weight
+from ytbuild.base.errors import ClusterError, OperationFailed, QueryError
+from ytbuild.base.signals import undisturbed
+from ytbuild.base.text import quote
+from ytbuild.cluster import pages
+from ytbuild.cluster.commands import Command
+from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.reasons import plain as plain_error
+from ytbuild.cluster.retry import repeated
+from ytbuild.rows import cluster_json
+from ytbuild.rows.row import Row
+
+_STAGE = {"stage": "production"}
+
+
+def start_query(connection: Connection, spec: OperationSpec, log_dir: str) -> QueryOperation:
+    """Start the query of an operation of kind yql; `log_dir` is where the whole of what went wrong is written."""
+    with undisturbed(), connection.doing(spec.shown if spec.stage else spec.name):
+        answer = connection.command("start_query", {**rendered(spec, None), **_STAGE})
+        id = str(answer["query_id"])
+        connection.started[id] = Command("abort_query", {"query_id": id, **_STAGE})
+    return QueryOperation(connection, spec, id, log_dir)
+
+
+def run_query(
+    connection: Connection, query: str, pool: str, log_dir: str, max_row_weight: str | None = None
+) -> list[Row]:
+    """Run a query; return the rows of its last statement when that is a bare SELECT, else none.
+
+    `max_row_weight` is the longest row that it may write, unless the text says that itself. An interrupt aborts it.
+    Raises `QueryError` when it fails.
+    """
+    text = query if max_row_weight is None else with_row_weight(query, max_row_weight)
+    spec = OperationSpec(stage="", name="run_yql", kind="yql", query=text, resources=Resources(pool=pool))
+    started = start_query(connection, spec, log_dir)
+    try:
+        started.wait()
+        return started.last_rows()
+    except BaseException:
+        started.abort()
+        raise
+    finally:
+        connection.started.pop(started.id, None)
+
+
+class QueryOperation(Handle):
+    """A query that was started."""
+
+    def __init__(self, connection: Connection, spec: OperationSpec, id: str, log_dir: str) -> None:
+        super().__init__(connection, spec, id, pages.of_query(connection, id))
+        self._log_dir = log_dir
+        self._results = 0
+
+    def progress(self) -> OperationProgress:
+        """Return nothing but what runs: a query does not say how far it is."""
+        return OperationProgress(self._spec.kind, None, 0, 0, 0, 0)
+
+    def last_rows(self) -> list[Row]:
+        """Return the rows of the query's last result, none when it has no result.
+
+        Raises `QueryError` when the cluster has kept only some of them.
+        """
+        if not self._results:
+            return []
+        with self._connection.doing(self._shown):
+            return repeated(self._read, self._connection.config.retry_seconds)
+
+    def _ask(self) -> Mapping[str, Any]:
+        return self._get("state")
+
+    def _stop(self) -> None:
+        self._connection.command("abort_query", {"query_id": self.id, **_STAGE})
+
+    def _conclude(self, state: State, seconds: float) -> OperationResult:
+        if state == "completed":
+            self._results = int(self._get("result_count").get("result_count") or 0)
+            return OperationResult(0, self._row_count(), seconds)
+        if state == "aborted" and self._abort_asked:
+            raise OperationFailed(f"{self._shown} was aborted", "start it again")
+        raise self._failure(state)
+
+    def _failure(self, state: State) -> QueryError:
+        try:
+            error = plain_error(self._get("error").get("error") or {})
+        except ClusterError as failure:
+            error = {"message": f"the cluster no longer says why: {failure.message}"}
+        name = ".".join(filter(None, [self._spec.stage, self._spec.name, self.id, "log"]))
+        parts = [self.link, str(self._spec.query), error]
+        log = failed_operation.write_log(self._connection, self._log_dir, name, parts)
+        hint = f"see {self.link}" + (f"\nits whole log is {quote(log)}" if log else "")
+        return QueryError(f"{self._shown} {state}: {failed_operation.reason_of(self._connection, error)}", hint)
+
+    def _get(self, *attributes: str) -> Mapping[str, Any]:
+        parameters = {"query_id": self.id, "attributes": list(attributes), **_STAGE}
+        found: Mapping[str, Any] = self._connection.command("get_query", parameters)
+        return found
+
+    def _meta(self) -> Mapping[str, Any]:
+        parameters = {"query_id": self.id, "result_index": self._results - 1, **_STAGE}
+        found: Mapping[str, Any] = self._connection.command("get_query_result", parameters)
+        return found
+
+    def _row_count(self) -> int:
+        if not self._results:
+            return 0
+        return int((self._meta().get("data_statistics") or {}).get("row_count") or 0)
+
+    def _read(self) -> list[Row]:
+        from yt.wrapper.driver import make_request
+
+        meta = self._meta()
+        if meta.get("error"):
+            reason = failed_operation.reason_of(self._connection, plain_error(meta["error"]))
+            raise QueryError(f"{self._shown} failed: {reason}", f"see {self.link}")
+        if meta.get("is_truncated"):
+            hint = "write it into a table with INSERT INTO, and read that"
+            raise QueryError(f"{self._shown}: the cluster has kept only the first rows of the result", hint)
+        parameters = {
+            "query_id": self.id,
+            "result_index": self._results - 1,
+            "output_format": cluster_json.READ,
+            **_STAGE,
+        }
+        with self._connection.translated("read_query_result"):
+            client = self._connection.heavy_client()
+            content: bytes = make_request("read_query_result", parameters, use_heavy_proxy=True, client=client)
+        lines = content.splitlines()
+        count = int((meta.get("data_statistics") or {}).get("row_count", len(lines)))
+        # The client returns an answer that broke off as if it were whole.
+        if len(lines) != count or not (content.endswith(b"}\n") or not content):
+            text = f"{self._shown}: the rows of the result did not arrive whole"
+            raise ClusterError(text, "run it again", transient=True)
+        return [cluster_json.decoded(line) for line in lines]

@@ -1,0 +1,219 @@
+"""The start of an operation: its tables looked at, its spec built, and the cluster asked until it has room."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ytbuild.backends.base import OperationSpec
+from ytbuild.backends.prod import typed_job
+from ytbuild.backends.prod.official_spec import build
+from ytbuild.base.errors import ClusterError, OperationFailed, TableError
+from ytbuild.base.signals import undisturbed
+from ytbuild.cluster import nodes
+from ytbuild.cluster.commands import RESOLVE_ERROR, Answer, Command
+from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.failures import TOO_MANY_OPERATIONS
+from ytbuild.cluster.yson import parsed_path
+
+_MASTER_DISCONNECTED = 218
+_NO_ROOM = frozenset({TOO_MANY_OPERATIONS, _MASTER_DISCONNECTED})
+
+_UNSORTED = re.compile(r"Input table .* is (not sorted|sorted by columns .* not compatible)")
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 15.0
+
+# Only who reads such a path knows what it leads to.
+_ELSEWHERE = ("transaction_id", "cluster")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was there before an operation: the rows of its input, whether there was an output, and its rows."""
+
+    rows_in: int = 0
+    has_output: bool = True
+    rows_out: int = 0
+
+
+@dataclass(frozen=True)
+class Started:
+    """The id of an operation, and what the client wants to be called with its final state."""
+
+    id: str
+    finalize: Callable[[str], None]
+
+
+def prepare(connection: Connection, spec: OperationSpec) -> Before:
+    """Look whether the input and the files are there, and make the folder of the output.
+
+    Most often one request. Raises `TableError` when there is no input table, or a file is missing.
+    """
+    source, destination = _plain_path(spec.input_table), _plain_path(spec.output_table)
+    commands = [_counts(path) for path in (source, destination) if path]
+    commands += [Command("exists", {"path": nodes.parent_of(destination)})] if destination else []
+    files = [path for path in (_plain_path(path) for path, _ in spec.files) if path]
+    commands += [Command("exists", {"path": path}) for path in files]
+    answers = connection.batch(commands) if commands else []
+    _check_files(spec, files, answers[len(answers) - len(files) :])
+    del answers[len(answers) - len(files) :]
+    rows_in = _existing(answers.pop(0), spec, source) if source else 0
+    if not destination:
+        return Before(rows_in)
+    output, parent = answers
+    if not _value(parent):
+        nodes.make(connection, nodes.parent_of(destination), "map_node")
+    return Before(rows_in, output.error is None, _row_count(output))
+
+
+def start(
+    connection: Connection, spec: OperationSpec, archive: str | None, before: Before, warned: Callable[[str], None]
+) -> Started:
+    """Start an operation; the cluster creates its output table, if there is none, and only when it can start."""
+    client = connection.client()
+    builder = build(spec, archive, client)
+    with contextlib.ExitStack() as stack:
+        if typed_job.has_typed(spec):
+            stack.enter_context(typed_job.pickling(client, spec, connection.config.pickling))
+            if not before.has_output:
+                stack.enter_context(_with_output(connection, _plain_path(spec.output_table)))
+        with connection.translated(spec.shown):
+            body = builder.build(client)
+    parameters = {"operation_type": spec.kind, "spec": body}
+    queue = _Queue(connection, spec, warned, builder.get_toucher(client=client))
+    return Started(
+        queue.start(parameters), lambda state: builder.get_finalizer(body, client=connection.client())(state)
+    )
+
+
+@contextlib.contextmanager
+def _with_output(connection: Connection, table: str) -> Iterator[None]:
+    """Let the official client see a table that does not exist: it asks for its schema to prepare a TypedJob, and
+    takes no error for an answer.
+
+    The table is there in a transaction only, and gone with it.
+    """
+    from yt.wrapper import Transaction
+
+    transactions = connection.start([f"ytbuild: schema of {table}"])
+    try:
+        nodes.make(connection, table, "table", transaction=transactions[0])
+        with Transaction(transaction_id=transactions[0], client=connection.client()):
+            yield
+    finally:
+        connection.abort(transactions)
+
+
+def rows_out(connection: Connection, spec: OperationSpec, before: Before) -> int:
+    """Return how many rows an operation that succeeded wrote; 0 when the table cannot be asked any more."""
+    if spec.kind == "sort":
+        return before.rows_in
+    path = _plain_path(spec.output_table)
+    if not path:
+        return 0
+    try:
+        (answer,) = connection.batch([_counts(path)])
+    except ClusterError:
+        return 0
+    return max(0, _row_count(answer) - (before.rows_out if spec.append else 0))
+
+
+class _Queue:
+    """Waits until the cluster has room for an operation."""
+
+    def __init__(
+        self, connection: Connection, spec: OperationSpec, warned: Callable[[str], None], touch: Callable[[], None]
+    ) -> None:
+        self._connection = connection
+        self._spec = spec
+        self._warned = warned
+        self._touch = touch
+        self._pool = f"the pool {spec.resources.pool} has too many operations"
+
+    def start(self, parameters: Mapping[str, Any]) -> str:
+        """Start the operation, and return its id; raises `ClusterError` when there is no room for `queue_seconds`."""
+        seconds = self._connection.config.queue_seconds
+        deadline = time.monotonic() + seconds
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return self._request(parameters)
+            except ClusterError as error:
+                if _UNSORTED.search(error.message):
+                    hint = "sort it before, with a sort operation or run_sort"
+                    raise OperationFailed(error.message, hint) from None
+                if not error.codes & _NO_ROOM:
+                    raise
+                if time.monotonic() >= deadline:
+                    raise self._no_room(error, seconds) from None
+            if pause == _FIRST_PAUSE:
+                self._warned(f"{self._spec.shown}: {self._pool}; trying again for up to {seconds:g} s")
+            time.sleep(max(0, min(pause, deadline - time.monotonic())))
+            pause = min(_LONGEST_PAUSE, pause * 2)
+            with self._connection.translated(self._spec.shown):
+                # The client's cache may throw the files of a TypedJob out meanwhile.
+                self._touch()
+
+    def _request(self, parameters: Mapping[str, Any]) -> str:
+        from yt.wrapper.driver import make_formatted_request
+
+        client = self._connection.client()
+        # Longer than for other commands: an operation whose start nobody heard of runs all the same.
+        timeout = client.config["start_operation_request_timeout"]
+        with undisturbed(), self._connection.translated(self._spec.shown):
+            answer = make_formatted_request(
+                "start_operation", dict(parameters), format=None, timeout=timeout, client=client
+            )
+            id = str(answer["operation_id"])
+            self._connection.started[id] = Command("abort_operation", {"operation_id": id})
+            return id
+
+    def _no_room(self, error: ClusterError, seconds: float) -> ClusterError:
+        said = error.message.removeprefix(f"{self._spec.shown}: ")
+        return ClusterError(
+            f"{self._spec.shown}: {self._pool}, and so it was for {seconds:g} s: {said}",
+            error.hint,
+            error.codes,
+            error.said,
+        )
+
+
+def _plain_path(path: str | None) -> str:
+    if path is None:
+        return ""
+    plain, attributes = parsed_path(path)
+    return "" if set(attributes) & set(_ELSEWHERE) else plain
+
+
+def _counts(path: str) -> Command:
+    return Command("get", {"path": f"{path}/@", "attributes": ["type", "row_count"]})
+
+
+def _existing(answer: Answer, spec: OperationSpec, path: str) -> int:
+    if answer.error is not None and RESOLVE_ERROR in answer.error.codes:
+        raise TableError(f"{spec.shown}: there is no table {path}", "correct input_table, or write the table first")
+    if answer.error is not None:
+        raise answer.error
+    return _row_count(answer)
+
+
+def _check_files(spec: OperationSpec, files: list[str], answers: list[Answer]) -> None:
+    for path, answer in zip(files, answers, strict=True):
+        if answer.error is None and not _value(answer):
+            raise TableError(f"{spec.shown}: there is no file {path}", "correct file_paths, or upload the file first")
+
+
+def _row_count(answer: Answer) -> int:
+    found = _value(answer)
+    return int(found.get("row_count") or 0) if isinstance(found, Mapping) else 0
+
+
+def _value(answer: Answer) -> Any:
+    # What `get` and `exists` return is bare or in a map, as the client asks for it.
+    value = answer.value
+    return value["value"] if isinstance(value, Mapping) and set(value) == {"value"} else value

@@ -1,0 +1,160 @@
+"""Nodes of a cluster's tree: what is there, making, removing and moving them; in the words that dev uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ytbuild.base.errors import ClusterError, ConfigError, TableError
+from ytbuild.cluster.commands import ALREADY_EXISTS, RESOLVE_ERROR, Command
+from ytbuild.cluster.connection import Connection
+
+_NOT_IN_A_PATH = set('[]{}<>#&*@"\\')
+_NODE_TYPES = ("map_node", "table", "file")
+
+
+def checked(path: str) -> str:
+    """Return a path; raises `TableError` for what is no plain Cypress path: dev takes no others either."""
+    problem = ""
+    if _NOT_IN_A_PATH & set(path):
+        problem = "has attributes, ranges or odd characters"
+    elif not path.startswith("//") or "\0" in path or any(part in ("", ".", "..") for part in path[2:].split("/")):
+        problem = "is no path"
+    if problem:
+        raise TableError(f"{path!r} {problem}", "write a whole Cypress path, such as //tmp/me/data")
+    return path
+
+
+def parent_of(path: str) -> str:
+    """Return the path of the folder that a path lies in."""
+    folder = path.rsplit("/", 1)[0]
+    return folder if len(folder) > 1 else "/"
+
+
+def missing(path: str) -> TableError:
+    """Return the error of a path that leads nowhere."""
+    return TableError(f"there is nothing at {path}", "correct the path")
+
+
+def attributes(connection: Connection, path: str, names: Iterable[str], transaction: str | None = None) -> Any:
+    """Return some attributes of a node, those that it has; raises `ClusterError` when there is no node."""
+    parameters: dict[str, Any] = {"path": f"{path}/@", "attributes": list(names)}
+    if transaction is not None:
+        parameters["transaction_id"] = transaction
+    found = connection.command("get", parameters)
+    # What `get` returns is bare or in a map, as the client asks for it.
+    return found["value"] if isinstance(found, Mapping) and set(found) == {"value"} else found
+
+
+def set_attribute(connection: Connection, path: str, name: str, value: Any, transaction: str) -> None:
+    """Set an attribute of a node within a transaction."""
+    parameters = {"path": f"{path}/@{name}", "transaction_id": transaction}
+    (answer,) = connection.batch([Command("set", parameters, value)])
+    if answer.error is not None:
+        raise answer.error
+
+
+def exists(connection: Connection, path: str) -> bool:
+    """Tell whether there is a node at a path."""
+    answer = connection.command("exists", {"path": path})
+    return bool(answer["value"] if isinstance(answer, Mapping) else answer)
+
+
+def make(
+    connection: Connection,
+    path: str,
+    node_type: str,
+    *,
+    transaction: str | None = None,
+    make_parents: bool = True,
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
+    """Make a node unless one of the same type is there; raises `TableError` for another one, or without a folder.
+
+    The folders above it are made outside of the transaction: two that are open at once could not make the same
+    folder, and an empty one that stays harms nobody.
+    """
+    try:
+        _create(connection, path, node_type, transaction, attributes)
+    except ClusterError as error:
+        if ALREADY_EXISTS in error.codes:
+            _check_type(connection, path, node_type)
+        elif RESOLVE_ERROR not in error.codes or parent_of(path) == "/":
+            raise
+        elif not make_parents:
+            raise TableError(f"there is no folder {parent_of(path)} for {path}", "make it first") from None
+        else:
+            make(connection, parent_of(path), "map_node")
+            _create(connection, path, node_type, transaction, attributes)
+
+
+def _create(
+    connection: Connection,
+    path: str,
+    node_type: str,
+    transaction: str | None,
+    attributes: Mapping[str, Any] | None,
+) -> None:
+    parameters: dict[str, Any] = {"path": path, "type": node_type, "ignore_existing": True}
+    if attributes:
+        parameters["attributes"] = dict(attributes)
+    if transaction is not None:
+        parameters["transaction_id"] = transaction
+    connection.command("create", parameters)
+
+
+def _check_type(connection: Connection, path: str, node_type: str) -> None:
+    """Raise `TableError` for a node of another type; a link to one of the right type will do."""
+    found = attributes(connection, path, ["type"])["type"]
+    if found != node_type:
+        raise TableError(f"{path} is a {found}, not a {node_type}", "choose another path, or remove what is there")
+
+
+def create_path(connection: Connection, path: str, node_type: str) -> None:
+    """Make a folder, an empty table or an empty file, with the folders above it."""
+    if node_type not in _NODE_TYPES:
+        raise ConfigError(
+            f"create_path {path}: there are no nodes of type {node_type!r}", "use map_node, table or file"
+        )
+    make(connection, path, node_type)
+
+
+def remove(connection: Connection, path: str, *, recursive: bool, force: bool) -> None:
+    """Remove a node; raises `TableError` when there is none, or when a folder is not empty."""
+    try:
+        connection.command("remove", {"path": path, "recursive": recursive, "force": force})
+    except ClusterError as error:
+        if RESOLVE_ERROR in error.codes:
+            raise missing(path) from None
+        if not recursive and not error.transient and _is_full_folder(connection, path):
+            raise TableError(f"{path} is a folder that is not empty", "remove it with recursive=True") from None
+        raise
+
+
+def _is_full_folder(connection: Connection, path: str) -> bool:
+    try:
+        found = attributes(connection, path, ["type", "count"])
+    except ClusterError:
+        return False
+    return bool(found.get("type") == "map_node" and found.get("count"))
+
+
+def move(connection: Connection, source: str, destination: str, *, force: bool) -> None:
+    """Give a node another path, with the folders above it; one that is there is an error unless `force`."""
+    if source == destination:
+        if not exists(connection, source):
+            raise missing(source)
+        return
+    if f"{source}/".startswith(f"{destination}/") or destination.startswith(f"{source}/"):
+        raise TableError(f"cannot move {source} to {destination}: one lies in the other", "choose another path")
+    parameters = {"source_path": source, "destination_path": destination, "recursive": True, "force": force}
+    try:
+        connection.command("move", parameters)
+    except ClusterError as error:
+        if RESOLVE_ERROR in error.codes and not exists(connection, source):
+            raise missing(source) from None
+        if ALREADY_EXISTS in error.codes and not force:
+            raise TableError(
+                f"there is something at {destination} already", "move with force=True to replace it"
+            ) from None
+        raise

@@ -1,0 +1,190 @@
+"""Tables of a cluster: written whole or not at all, read whole or with an error."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ytbuild.base.errors import ClusterError, TableError
+from ytbuild.cluster import nodes
+from ytbuild.cluster.commands import RESOLVE_ERROR
+from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.retry import Patience
+from ytbuild.cluster.writing import Destination, pieces_of
+from ytbuild.rows import cluster_json
+from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
+
+_ATTRIBUTES = ("type", "row_count", "dynamic")
+
+
+def write(
+    connection: Connection,
+    table: str,
+    table_rows: Iterable[Row],
+    *,
+    append: bool,
+    replication_factor: int | None,
+    make_parents: bool,
+) -> None:
+    """Write rows to a table; others see all of them or none.
+
+    The table stays the same node, with its schema, its access rights and its other attributes.
+    """
+    encoded = (cluster_json.encoded(row, number, table) for number, row in enumerate(table_rows))
+    pieces = pieces_of(encoded)
+    # Bad rows, and whatever else goes wrong with the first ones, are found before the cluster hears of it.
+    first = next(pieces, None)
+    with connection.transaction(f"ytbuild: write {table}") as transaction:
+        nodes.make(
+            connection,
+            table,
+            "table",
+            transaction=transaction,
+            make_parents=make_parents,
+            attributes={} if replication_factor is None else {"replication_factor": replication_factor},
+        )
+        if first is None and append:
+            return
+        parameters = {
+            "input_format": cluster_json.WRITTEN,
+            "table_writer": {"max_row_weight": DEFAULT_MAX_ROW_WEIGHT},
+        }
+        destination = Destination(connection, "write_table", table, transaction, parameters, compress=True)
+        destination.send(itertools.chain([first or []], pieces), append)
+
+
+def row_count(connection: Connection, table: str) -> int:
+    """Return the number of rows of a table; raises `TableError` when there is none."""
+    try:
+        found = nodes.attributes(connection, table, _ATTRIBUTES)
+    except ClusterError as error:
+        raise _explained(error, connection, table) from None
+    return _checked_count(found, table)
+
+
+def read(connection: Connection, table: str) -> Iterator[Row]:
+    """Give the rows of a table as it is when the first one is asked for.
+
+    Raises `TableError` when there is none, and `ClusterError` when not all rows arrive.
+    """
+    what = f"read_table {table}"
+    complete = False
+    try:
+        with contextlib.ExitStack() as stack:
+            # Not around the rows: what happens between them is the caller's.
+            with connection.doing(what):
+                transaction = stack.enter_context(connection.transaction(f"ytbuild: read {table}"))
+                download = _Download.begin(connection, table, transaction, what)
+            yield from download.rows()
+            complete = True
+    except ClusterError:
+        # All rows are here; that the cluster could not end the transaction is of no interest.
+        if not complete:
+            raise
+
+
+class _Download:
+    """The rows of a table that nobody can change meanwhile, from the first to the last."""
+
+    def __init__(self, connection: Connection, node: str, count: int, transaction: str, what: str) -> None:
+        self._connection = connection
+        self._node = node
+        self._count = count
+        self._transaction = transaction
+        self._what = what
+        self._done = 0
+        self._patience = Patience(connection.config.retry_seconds)
+
+    @classmethod
+    def begin(cls, connection: Connection, table: str, transaction: str, what: str) -> _Download:
+        """Keep the table as it is for the time of the transaction."""
+        parameters = {"path": table, "mode": "snapshot", "transaction_id": transaction}
+        try:
+            node = f"#{connection.command('lock', parameters)['node_id']}"
+            found = nodes.attributes(connection, node, _ATTRIBUTES, transaction)
+        except ClusterError as error:
+            raise _explained(error, connection, table) from None
+        return cls(connection, node, _checked_count(found, table), transaction, what)
+
+    def rows(self) -> Iterator[Row]:
+        """Give all rows; a broken answer is taken up where it ended."""
+        while self._done < self._count:
+            before = self._done
+            try:
+                for row in self._attempt():
+                    self._done += 1
+                    yield row
+                if self._done < self._count:
+                    raise self._cut_short()
+            except ClusterError as error:
+                self._patience.wait(error, got_on=self._done > before)
+
+    def _attempt(self) -> Iterator[Row]:
+        with self._connection.translated(self._what):
+            response = self._request()
+        blocks = response.chunk_iter()
+        rest = b""
+        try:
+            while True:
+                with self._connection.translated(self._what):
+                    block = next(blocks, b"")
+                if not block:
+                    break
+                *lines, rest = (rest + block).split(b"\n")
+                yield from map(self._row, lines)
+            if rest:
+                yield self._row(rest)
+        finally:
+            response.close()
+
+    def _request(self) -> Any:
+        from yt.wrapper.driver import make_request
+        from yt.yson import to_yson_type
+
+        ranges = [{"lower_limit": {"row_index": self._done}}]
+        parameters = {
+            "path": to_yson_type(self._node, attributes={"ranges": ranges}),
+            "output_format": cluster_json.READ,
+            "transaction_id": self._transaction,
+        }
+        return make_request(
+            "read_table",
+            parameters,
+            return_content=False,
+            use_heavy_proxy=True,
+            allow_retries=False,
+            client=self._connection.heavy_client(),
+        )
+
+    def _row(self, line: bytes) -> Row:
+        try:
+            return cluster_json.decoded(line)
+        except ValueError:
+            raise self._cut_short() from None
+
+    def _cut_short(self) -> ClusterError:
+        return ClusterError(
+            f"{self._what}: only {self._done:,} of {self._count:,} rows arrived whole",
+            "try again later; pipeline.prod.retry_seconds says how long to try",
+            transient=True,
+        )
+
+
+def _checked_count(found: Any, table: str) -> int:
+    if found.get("type") != "table":
+        raise TableError(f"{table} is a {found.get('type')}, not a table", "correct the path")
+    if found.get("dynamic"):
+        raise TableError(
+            f"{table} is a dynamic table", "ytbuild takes static tables only: dump it into one, or use yt.wrapper"
+        )
+    return int(found["row_count"])
+
+
+def _explained(error: ClusterError, connection: Connection, table: str) -> ClusterError | TableError:
+    if RESOLVE_ERROR not in error.codes:
+        return error
+    return TableError(
+        f"there is no table {table} on {connection.proxy}", "run the stage that writes it first, or correct the path"
+    )

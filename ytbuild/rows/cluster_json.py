@@ -1,0 +1,83 @@
+"""Rows of a cluster's tables as JSON lines.
+
+JSON in both directions, whether or not YSON bindings are installed: what a table gives must not depend on that. It
+keeps integers, floats (the cluster always writes a point or an exponent) and texts apart. Texts are written as UTF-8
+(`encode_utf8=%false`); they are read byte by byte (`encode_utf8=%true`, each byte one character), so that those that
+are no UTF-8 come out as `bytes` and do not fail the whole table. The cluster's JSON gives names that begin with `$` a
+second one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ytbuild.rows import encode
+from ytbuild.rows.row import Row
+
+WRITTEN = "<encode_utf8=%false>json"
+READ = "<encode_utf8=%true>json"
+
+
+def encoded(row: Any, number: int, table: str) -> bytes:
+    """Return a row as a line for the cluster; raises `TableError` for what a table cannot hold."""
+    line = encode.encoded(row, number, table)
+    return encode.encoded(_with_dollars(row), number, table) if b'"$' in line else line
+
+
+def decoded(line: bytes) -> Row:
+    """Return the row of a line from the cluster; raises `ValueError` for what is no JSON object."""
+    value = _loaded(line)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return _without_dollars(value) if b'"$$' in line else value
+
+
+def _loaded(line: bytes) -> Any:
+    if line.isascii() and b"\\u" not in line:
+        return json.loads(line)
+    if b"\\u" not in line:
+        # The bytes as they are in the table; mostly they are UTF-8.
+        try:
+            return json.loads(line.decode().encode("latin-1").decode())
+        except (UnicodeDecodeError, UnicodeEncodeError):
+            pass
+    return _decoded_texts(json.loads(line))
+
+
+def _decoded_texts(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else _text(value)
+    if isinstance(value, list):
+        return [_decoded_texts(item) for item in value]
+    if isinstance(value, dict):
+        return {_name(name): _decoded_texts(item) for name, item in value.items()}
+    return value
+
+
+def _text(value: str) -> str | bytes:
+    data = value.encode("latin-1")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _name(name: str) -> str:
+    return name if name.isascii() else name.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+def _with_dollars(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_escaped(name): _with_dollars(item) for name, item in value.items()}
+    return [_with_dollars(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _escaped(name: Any) -> Any:
+    return f"${name}" if isinstance(name, str) and name.startswith("$") else name
+
+
+def _without_dollars(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name[1:] if name.startswith("$$") else name: _without_dollars(item) for name, item in value.items()}
+    return [_without_dollars(item) for item in value] if isinstance(value, list) else value

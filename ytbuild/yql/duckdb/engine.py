@@ -1,0 +1,209 @@
+"""Runs a query against the tables of dev: all of its results are published, or none."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ytbuild.backends.dev.tables import TableStore
+from ytbuild.base.cancellation import Cancellation
+from ytbuild.base.errors import QueryError
+from ytbuild.config.cypress_path import path_problem
+from ytbuild.rows.row import Row
+from ytbuild.yql.binding import pragmas, queries
+from ytbuild.yql.binding.context import Context, Definition
+from ytbuild.yql.duckdb.files import QueryFiles
+from ytbuild.yql.duckdb.output import line_sql
+from ytbuild.yql.duckdb.session import Session
+from ytbuild.yql.syntax.paths import table_path
+from ytbuild.yql.syntax.statements import parse
+from ytbuild.yql.syntax.tree import (
+    Assign,
+    Commit,
+    Insert,
+    Literal,
+    NamedSource,
+    Place,
+    Pragma,
+    Show,
+    Statement,
+    TableSource,
+    Values,
+)  # fmt: skip
+
+_MAX_ROW_WEIGHT = 128 << 20
+_PLACE = re.compile(r"YQL, (\d+):(\d+): ")
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """What a query did.
+
+    `rows` are those of the last statement when that is a SELECT without INSERT; `written` holds the tables in the
+    order in which they were first written, with the number of rows that each has now.
+    """
+
+    rows: tuple[Row, ...]
+    written: tuple[tuple[str, int], ...]
+
+
+def check_query(query: str) -> None:
+    """Parse a query; raises `QueryError`, naming the place, for what dev does not know."""
+    _checked(query)
+
+
+def _checked(query: str) -> tuple[Statement, ...]:
+    with _line_shown(query):
+        statements = parse(query)
+        settings = pragmas.Settings()
+        for statement in statements:
+            if isinstance(statement, Pragma):
+                settings = pragmas.applied(settings, statement.name, statement.place)
+    return statements
+
+
+def run_query(
+    query: str,
+    tables: TableStore,
+    folder: str,
+    max_row_weight: int = _MAX_ROW_WEIGHT,
+    cancellation: Cancellation | None = None,
+) -> QueryResult:
+    """Run a query and publish what it wrote, unless any statement fails.
+
+    `folder` is for temporary files, on the file system of the tables, and is left empty. Raises `QueryError` for a
+    query that dev cannot run or that failed, `TableError` for a table that is missing or broken, and `Cancelled`.
+    """
+    statements = _checked(query)
+    os.makedirs(folder, exist_ok=True)
+    try:
+        with _line_shown(query), ExitStack() as stack:
+            files = QueryFiles(tables, sorted(set(_paths(statements))), stack)
+            outputs = [os.path.join(folder, f"output-{at}.jsonl") for at in range(len(statements))]
+            readable = [*files.readable, *outputs]
+            session = stack.enter_context(Session(folder, readable, outputs, files.longest_line, 0, cancellation))
+            return _Run(files, session, outputs, max_row_weight).result(statements)
+    except RecursionError:
+        raise QueryError("YQL: the query is nested too deeply", "give parts of it a name: $part = …;") from None
+    finally:
+        _empty(folder)
+
+
+@contextmanager
+def _line_shown(query: str) -> Iterator[None]:
+    """Add the line that an error names: a query is seldom in view where its error is read."""
+    try:
+        yield
+    except QueryError as error:
+        found = _PLACE.match(error.message)
+        if found:
+            text = query.split("\n")[int(found[1]) - 1].rstrip()
+            indent = "".join(char if char == "\t" else " " for char in text[: int(found[2]) - 1])
+            error.message += f"\n  {text}\n  {indent}^"
+        error.hint = error.hint or "what dev knows of YQL: docs/reference/yql.md"
+        raise
+
+
+def _empty(folder: str) -> None:
+    for entry in list(os.scandir(folder)):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
+
+
+def _paths(statements: tuple[Statement, ...]) -> Iterator[str]:
+    """Give the paths of all tables that the statements may read."""
+    texts = {
+        statement.name: statement.value.value
+        for statement in statements
+        if isinstance(statement, Assign) and isinstance(statement.value, Literal)
+    }
+    for node in _nodes(statements):
+        if isinstance(node, TableSource):
+            yield node.path
+        elif isinstance(node, NamedSource) and not path_problem(str(texts.get(node.name))):
+            yield texts[node.name]
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, tuple):
+            waiting += node
+        elif dataclasses.is_dataclass(node) and not isinstance(node, Place):
+            waiting += [getattr(node, part.name) for part in dataclasses.fields(node)]
+
+
+class _Run:
+    """One query while it runs, statement by statement."""
+
+    def __init__(self, files: QueryFiles, session: Session, outputs: list[str], max_row_weight: int) -> None:
+        self._files = files
+        self._session = session
+        self._outputs = outputs
+        self._max_row_weight = max_row_weight
+        self._context = Context(
+            lambda path, place: files.table(path, place, session), now_micros=time.time_ns() // 1000
+        )
+
+    def result(self, statements: tuple[Statement, ...]) -> QueryResult:
+        rows: tuple[Row, ...] = ()
+        for statement, output in zip(statements, self._outputs, strict=True):
+            rows = self._run(statement, output)
+            if self._context.settings.auto_commit:
+                self._files.commit()
+        self._session.check_cancelled()
+        return QueryResult(rows, self._files.publish())
+
+    def _run(self, statement: Statement, output: str) -> tuple[Row, ...]:
+        if isinstance(statement, Pragma):
+            settings = pragmas.applied(self._context.settings, statement.name, statement.place)
+            self._context = replace(self._context, settings=settings)
+        elif isinstance(statement, Assign):
+            known = self._context.names
+            self._context = replace(
+                self._context, names={**known, statement.name: Definition(statement.value, known)}
+            )
+        elif isinstance(statement, Commit):
+            self._files.commit()
+        elif isinstance(statement, Insert):
+            self._insert(statement, output)
+        elif isinstance(statement, Show):
+            return self._show(statement, output)
+        return ()
+
+    def _insert(self, statement: Insert, output: str) -> None:
+        path = self._target(statement.table)
+        if isinstance(statement.source, Values):
+            bound = queries.bind_values(statement.source, statement.columns, self._context)
+        else:
+            bound = queries.bind(statement.source, self._context)
+        self._session.write_lines(bound.sql(line_sql(bound.columns)), output)
+        self._files.wrote(path, output, statement.truncate, bound.sorted_by, self._max_row_weight)
+
+    def _target(self, table: TableSource | NamedSource) -> str:
+        if isinstance(table, TableSource):
+            return table.path
+        value = self._context.definition(table.name, table.place).value
+        if not isinstance(value, Literal) or not isinstance(value.value, str):
+            raise table.place.error(f"${table.name} is no table's path", 'write $name = "//tmp/me/data"; before')
+        return table_path(value.value, table.place)
+
+    def _show(self, statement: Show, output: str) -> tuple[Row, ...]:
+        bound = queries.bind(statement.query, self._context)
+        self._session.write_lines(bound.sql(line_sql(bound.columns)), output)
+        with open(output, "rb") as lines:
+            rows = tuple(json.loads(line) for line in lines)
+        os.unlink(output)
+        return rows
