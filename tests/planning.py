@@ -12,7 +12,7 @@ import os
 
 from tests.support import Pipeline
 from ytbuild.cli import main
-from ytbuild.graph.plan import Plan, Workspace
+from ytbuild.graph.plan import Plan, Planner
 from ytbuild.graph.target import Member
 
 SRC = "stages/first/src"
@@ -20,7 +20,7 @@ SRC = "stages/first/src"
 
 def plan(pipeline: Pipeline) -> Plan:
     """Return the plan of a pipeline; nothing is written."""
-    return Workspace(str(pipeline.root)).plan()
+    return Planner(str(pipeline.root)).plan()
 
 
 def members(pipeline: Pipeline, target: str = "stage:first") -> dict[str, Member]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ytbuild.base import cachefile
 from ytbuild.base.errors import StoreError
-from ytbuild.graph.plan import Plan, Workspace, collector_paused
+from ytbuild.graph.plan import Plan, Planner, collector_paused
 from ytbuild.graph.target import Target
 from ytbuild.store.local import LocalStore, StoredArchive
 
@@ -66,48 +66,48 @@ def _silent(done: int, total: int) -> None:
     pass
 
 
-def build(workspace: Workspace, plan: Plan | None = None, progress: ReportProgress = _silent) -> BuildResult:
+def build(planner: Planner, plan: Plan | None = None, progress: ReportProgress = _silent) -> BuildResult:
     """Build a pipeline's archive, or find that it is there already; `plan` is one that was made a moment ago.
 
     Raises a `UsageError` before anything is written when the pipeline is wrong, `ChangedWhileBuildingError` when a
     source does not stay still, and `StoreError` when `.build` cannot be written; the last good archive stays.
     """
     with collector_paused():
-        return _built(workspace, plan, progress, time.perf_counter())
+        return _built(planner, plan, progress, time.perf_counter())
 
 
-def _built(workspace: Workspace, plan: Plan | None, progress: ReportProgress, started: float) -> BuildResult:
-    if plan is None and not os.path.exists(os.path.join(workspace.build_dir, "manifest.json")):
+def _built(planner: Planner, plan: Plan | None, progress: ReportProgress, started: float) -> BuildResult:
+    if plan is None and not os.path.exists(os.path.join(planner.build_dir, "manifest.json")):
         from ytbuild.archive.ahead import CompressingAhead
         from ytbuild.archive.compress import Compressors
 
         # One core is left to the thread that makes the plan: three threads on two cores would slow it by a third.
         with Compressors(max(1, (os.cpu_count() or 1) - 1)) as compressors:
-            ahead = CompressingAhead(compressors, workspace.index.recent)
-            plan = workspace.plan(ahead)
+            ahead = CompressingAhead(compressors, planner.index.recent)
+            plan = planner.plan(ahead)
             compressors.grow()
-            return _build(workspace, plan, progress, started, compressors, ahead.chunks)
-    return _build(workspace, plan or workspace.plan(), progress, started, None, {})
+            return _build(planner, plan, progress, started, compressors, ahead.chunks)
+    return _build(planner, plan or planner.plan(), progress, started, None, {})
 
 
 def _build(
-    workspace: Workspace,
+    planner: Planner,
     plan: Plan,
     progress: ReportProgress,
     started: float,
     compressors: Compressors | None,
     ahead: dict[bytes, Compressing],
 ) -> BuildResult:
-    store = LocalStore(workspace.build_dir, workspace.index)
+    store = LocalStore(planner.build_dir, planner.index)
     store.prepare()
     found = store.find(plan.key)
     if found is not None:
         built: frozenset[str] = frozenset()
         compressed = reused = 0
-        _finish(workspace, store, plan, wrote=False)
+        _finish(planner, store, plan, wrote=False)
     else:
-        found, built, compressed, reused = _make(workspace, store, plan, progress, compressors, ahead)
-        _finish(workspace, store, plan, wrote=True)
+        found, built, compressed, reused = _make(planner, store, plan, progress, compressors, ahead)
+        _finish(planner, store, plan, wrote=True)
     return BuildResult(
         key=plan.key,
         archive=found.path,
@@ -121,7 +121,7 @@ def _build(
 
 
 def _make(
-    workspace: Workspace,
+    planner: Planner,
     store: LocalStore,
     plan: Plan,
     progress: ReportProgress,
@@ -133,7 +133,7 @@ def _make(
     from ytbuild.archive.chunks import cut
     from ytbuild.archive.pack import WINDOW, pack, raw
 
-    recent = workspace.index.recent
+    recent = planner.index.recent
     inputs = [target.load() for target in plan.targets]
     chunks = cut(inputs, compress.identity())
     total = sum(chunk.size for chunk in chunks)
@@ -173,13 +173,13 @@ def _make(
     )
 
 
-def _finish(workspace: Workspace, store: LocalStore, plan: Plan, wrote: bool) -> None:
+def _finish(planner: Planner, store: LocalStore, plan: Plan, wrote: bool) -> None:
     store.use(plan.key)
     if wrote:
         store.trim(plan.key)
     # The archive is complete; caches that cannot be written only cost time.
     try:
-        workspace.save()
+        planner.save()
     except StoreError:
         return
 
@@ -188,7 +188,7 @@ def _result(target: Target, built: frozenset[str]) -> BuiltTarget:
     return BuiltTarget(target.name, target.key.hex(), target.files, target.size, target.name in built)
 
 
-def extract(result: BuildResult, workspace: Workspace, store: LocalStore) -> str:
+def extract(result: BuildResult, planner: Planner, store: LocalStore) -> str:
     """Extract the archive anew into `.build/source` and return that folder.
 
     Raises `ArchiveError` when the archive is not what its manifest says, `StoreError` when there is no room.
@@ -197,8 +197,8 @@ def extract(result: BuildResult, workspace: Workspace, store: LocalStore) -> str
 
     from ytbuild.archive.extract import extract_archive
 
-    destination = os.path.join(workspace.build_dir, "source")
-    fresh = cachefile.temporary_name(workspace.build_dir)
+    destination = os.path.join(planner.build_dir, "source")
+    fresh = cachefile.temporary_name(planner.build_dir)
     found = store.find(result.key)
     assert found is not None
     try:
@@ -207,7 +207,7 @@ def extract(result: BuildResult, workspace: Workspace, store: LocalStore) -> str
             # The lock tells whoever cleans up that the folder is not abandoned.
             with cachefile.locked_folder(fresh):
                 extract_archive(found.path, found.summary, fresh)
-                with cachefile.locked_folder(workspace.build_dir):
+                with cachefile.locked_folder(planner.build_dir):
                     cachefile.rename_over(fresh, destination)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -15,7 +15,7 @@ from ytbuild.archive.segments import Segment, segments
 from ytbuild.base.errors import ArchiveError, ClusterError, ConfigError
 from ytbuild.cluster.commands import Cluster
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.store.local import LocalStore, StoredArchive
 from ytbuild.store.remote import Conflict, CypressStore, Presence, SegmentVanished, Upload
 from ytbuild.store.sending import Pause, SegmentSender, Transfer
@@ -73,20 +73,20 @@ def cypress_store(config: PipelineConfig, cluster: Cluster) -> CypressStore:
     """Return the store in a pipeline's `build_folder`; raises `ConfigError` when there is none."""
     if config.build_folder is None:
         raise ConfigError(
-            f"{config.shown}: pipeline.build_folder is missing",
+            f"{config.label}: pipeline.build_folder is missing",
             "give the Cypress folder that the code goes to, such as //home/me/build",
         )
     return CypressStore(cluster, config.build_folder, config.prod.expiration_days)
 
 
-def built_archive(workspace: Workspace, key: str) -> tuple[StoredArchive, bytes]:
+def built_archive(planner: Planner, key: str) -> tuple[StoredArchive, bytes]:
     """Return an archive of the local store and its manifest as bytes; raises `ArchiveError` when one is gone."""
-    local = LocalStore(workspace.build_dir, workspace.index)
+    local = LocalStore(planner.build_dir, planner.index)
     found = local.find(key)
     with contextlib.suppress(OSError), open(local.manifest_path(key), "rb") as file:
         if found is not None:
             return found, file.read()
-    raise ArchiveError(f"the archive {key} is gone from {workspace.build_dir}", "build again")
+    raise ArchiveError(f"the archive {key} is gone from {planner.build_dir}", "build again")
 
 
 def plan_upload(store: CypressStore, archive: StoredArchive, manifest: bytes) -> UploadPlan:

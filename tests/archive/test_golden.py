@@ -12,7 +12,7 @@ import pytest
 from tests.support import Pipeline
 from ytbuild.archive.chunks import cut
 from ytbuild.archive.pack import raw
-from ytbuild.graph.plan import Plan, Workspace
+from ytbuild.graph.plan import Plan, Planner
 from ytbuild.sources.fingerprints import RecentContents
 
 GOLDEN_TAR = "b9a96e8f8a9d61f04cdc5d3aec85e91465392978dfd36c73b597bdebb4df3e42"
@@ -40,7 +40,7 @@ def plan(tmp_path: Path) -> Plan:
         path.chmod(0o755 if name in EXECUTABLE else 0o644)
     for name, link in LINKS.items():
         (pipeline.root / name).symlink_to(link)
-    return Workspace(str(pipeline.root)).plan()
+    return Planner(str(pipeline.root)).plan()
 
 
 def stream(plan: Plan) -> bytes:

@@ -16,7 +16,7 @@ from tests.trees import built, copied
 from ytbuild.archive import manifest
 from ytbuild.archive.manifest import StoredChunk, StoredMember, StoredTarget, Summary
 from ytbuild.base.errors import ArchiveError
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.graph.target import Member, TargetInputs
 
 SUMMARY = Summary(
@@ -159,7 +159,7 @@ def test_the_manifest_of_a_build_describes_its_archive(pipeline: Pipeline) -> No
     assert found.summary.hash == xxh3_128_hexdigest(data)
     assert found.summary.targets == tuple(
         StoredTarget(target.name, target.key.hex(), target.files, target.size)
-        for target in Workspace(str(pipeline.root)).plan().targets
+        for target in Planner(str(pipeline.root)).plan().targets
     )
 
 

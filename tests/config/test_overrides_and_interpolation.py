@@ -7,11 +7,11 @@ import pytest
 from tests.planning import members, plan, refused
 from tests.support import Pipeline
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 
 
 def _with(pipeline: Pipeline, *overrides: str) -> PipelineConfig:
-    return Workspace(str(pipeline.root), overrides=overrides).config
+    return Planner(str(pipeline.root), overrides=overrides).config
 
 
 def test_an_override_wins_over_the_file(pipeline: Pipeline) -> None:
@@ -109,12 +109,10 @@ def test_an_environment_variable_in_an_override_counts_anew(
     folders = []
     for value in ("a", "b"):
         monkeypatch.setenv("YTBUILD_TEST_FOLDER", value)
-        workspace = Workspace(
-            str(pipeline.root), overrides=("pipeline.build_folder=//${oc.env:YTBUILD_TEST_FOLDER}",)
-        )
-        folders.append(workspace.config.build_folder)
+        planner = Planner(str(pipeline.root), overrides=("pipeline.build_folder=//${oc.env:YTBUILD_TEST_FOLDER}",))
+        folders.append(planner.config.build_folder)
         (pipeline.root / ".build").mkdir(exist_ok=True)
-        workspace.save()
+        planner.save()
     assert folders == ["//a", "//b"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.planning import link, members, plan, refused
 from tests.support import Pipeline
 from ytbuild.base.text import quote
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 
 CONFIG = "configs/config.yaml"
 
@@ -113,7 +113,7 @@ def test_another_configuration_is_read_when_asked_for(pipeline: Pipeline) -> Non
     pipeline.write(
         "configs/other.yaml", "stages: {enabled_stages: [first]}\npipeline: {mode: prod, build_folder: //x}\n"
     )
-    assert Workspace(str(pipeline.root), "configs/other.yaml").config.mode == "prod"
+    assert Planner(str(pipeline.root), "configs/other.yaml").config.mode == "prod"
 
 
 def test_another_configuration_is_named_in_complaints(pipeline: Pipeline) -> None:

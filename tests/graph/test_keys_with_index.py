@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import Pipeline
 from ytbuild.base.errors import UsageError
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 
 STEPS = 25
 NAMES = ["a", "b", "c", "data.csv", "x.py", "deep", "site.pem", ".env"]
@@ -146,14 +146,14 @@ def _said(pipeline: Pipeline, saves: bool, quiet: int = 10**10) -> tuple[object,
     `saves` keeps the index as if the files had been left alone for `quiet` nanoseconds: only then it is believed.
     """
     try:
-        workspace = Workspace(str(pipeline.root))
-        found = workspace.plan()
+        planner = Planner(str(pipeline.root))
+        found = planner.plan()
     except UsageError as error:
         return (type(error).__name__, error.message, error.hint)
     if saves:
-        workspace.index._started_ns += quiet
+        planner.index._started_ns += quiet
         (pipeline.root / ".build").mkdir(exist_ok=True)
-        workspace.save()
+        planner.save()
     ignored = sorted(
         (name, tuple(item)) for name, trees in found.trees.items() for tree in trees for item in tree.ignored()
     )

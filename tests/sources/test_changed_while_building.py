@@ -15,7 +15,7 @@ from tests.support import Pipeline, clean_environment
 from tests.trees import built, digest, temporary_files, text
 from ytbuild.base.errors import ChangedWhileBuildingError, YtbuildError
 from ytbuild.build import build
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.sources import scan
 from ytbuild.sources.fingerprints import RecentContents
 
@@ -93,11 +93,11 @@ CHANGES = [same_size, longer, shorter, empty, removed, folder, fifo, dangling]
 
 def plan_then(pipeline: Pipeline, change: Callable[[Path], None], name: str) -> None:
     """Plan, change a file whose content is not in memory, and pack."""
-    workspace = Workspace(str(pipeline.root))
-    workspace.index.recent = RecentContents(0)
-    plan = workspace.plan()
+    planner = Planner(str(pipeline.root))
+    planner.index.recent = RecentContents(0)
+    plan = planner.plan()
     change(pipeline.root / name)
-    build(workspace, plan)
+    build(planner, plan)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -133,10 +133,10 @@ def test_the_next_build_ships_what_the_file_became(edited: Pipeline) -> None:
 
 
 def test_a_small_file_ships_as_it_was_when_it_was_hashed(edited: Pipeline) -> None:
-    workspace = Workspace(str(edited.root))
-    plan = workspace.plan()
+    planner = Planner(str(edited.root))
+    plan = planner.plan()
     same_size(edited.root / SMALL)
-    assert build(workspace, plan).key == plan.key
+    assert build(planner, plan).key == plan.key
     assert edited.content(SMALL) == b"small = 2\n"
     built(edited)
     assert edited.content(SMALL) == (edited.root / SMALL).read_bytes()
@@ -145,14 +145,14 @@ def test_a_small_file_ships_as_it_was_when_it_was_hashed(edited: Pipeline) -> No
 COMMAND = """
 import sys
 from ytbuild.cli import main
-from ytbuild.graph.plan import Workspace
-plan = Workspace.plan
+from ytbuild.graph.plan import Planner
+plan = Planner.plan
 def plan_and_change(*arguments):
     found = plan(*arguments)
     with open("lib/large.bin", "r+b") as file:
         file.write(b"changed")
     return found
-Workspace.plan = plan_and_change
+Planner.plan = plan_and_change
 main.run(["build"])
 """
 
@@ -273,4 +273,4 @@ def test_a_file_that_never_stays_still_is_an_error_by_name(
     path = pipeline.write(MAPPER, bytes(size))
     change_while_hashed(path, lambda: path.write_bytes(os.urandom(size)), monkeypatch)
     with pytest.raises(ChangedWhileBuildingError, match=r"stages/first/src/mapper\.py changes while"):
-        Workspace(str(pipeline.root)).plan()
+        Planner(str(pipeline.root)).plan()

@@ -15,7 +15,7 @@ import pytest
 from tests.support import Pipeline, clean_environment
 from tests.trees import built, fill
 from ytbuild.base.errors import SourceError
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.sources import fingerprints, scan
 from ytbuild.sources.fingerprints import Fingerprint, FingerprintIndex
 
@@ -142,7 +142,7 @@ def test_an_archive_is_believed_unread_when_it_was_quiet(
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let every workspace think that it scans some seconds from now."""
+    """Let every planner think that it scans some seconds from now."""
     monkeypatch.setattr(
         "ytbuild.graph.plan.FingerprintIndex",
         lambda build_dir: FingerprintIndex(build_dir, lambda: time.time_ns() + int(seconds * SECOND)),
@@ -165,7 +165,7 @@ def test_a_folder_is_trusted_when_it_was_quiet_for_two_seconds(
     pipeline.write(MAPPER, "x = 1\n")
     before = built(pipeline).key
     pipeline.write(MAPPER, "x = 2\n")
-    assert (Workspace(str(pipeline.root)).plan().key != before) == seen
+    assert (Planner(str(pipeline.root)).plan().key != before) == seen
 
 
 AUDITED = """
@@ -182,11 +182,11 @@ def audit(event, arguments):
         return
     if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(root + "/"):
         opened.append(os.path.relpath(arguments[0], root))
-build(plan.Workspace(root))
+build(plan.Planner(root))
 for path in sys.argv[2:]:
     os.utime(path)
 sys.addaudithook(audit)
-result = build(plan.Workspace(root))
+result = build(plan.Planner(root))
 print(json.dumps([opened, len(result.built)]))
 """
 
@@ -223,7 +223,7 @@ def test_only_a_touched_file_is_opened(pipeline: Pipeline) -> None:
 
 
 def key_of(pipeline: Pipeline) -> str:
-    return Workspace(str(pipeline.root)).plan().key
+    return Planner(str(pipeline.root)).plan().key
 
 
 def test_touching_a_file_gives_the_same_key(pipeline: Pipeline) -> None:
@@ -272,4 +272,4 @@ def test_a_file_that_cannot_be_read_is_an_error_by_name(pipeline: Pipeline, monk
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(SourceError, match=r"cannot read stages/first/src/mapper\.py: Permission denied"):
-        Workspace(str(pipeline.root)).plan()
+        Planner(str(pipeline.root)).plan()

@@ -15,13 +15,13 @@ from tests.support import Pipeline
 from tests.trees import built, fill, snapshot, summary, temporary_files
 from ytbuild.base.errors import StoreError
 from ytbuild.build import build
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.store.local import LocalStore
 
 
 def store(pipeline: Pipeline) -> LocalStore:
-    workspace = Workspace(str(pipeline.root))
-    return LocalStore(workspace.build_dir, workspace.index)
+    planner = Planner(str(pipeline.root))
+    return LocalStore(planner.build_dir, planner.index)
 
 
 def files_in(pipeline: Pipeline, folder: str) -> list[str]:
@@ -160,7 +160,7 @@ def test_newest_manifest_belongs_to_the_newest_archive_when_two_builds_end_at_on
     built(pipeline)
     slow = f"""
 import sys, time
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.store import local
 link = local._link
 def slowly(source, destination):
@@ -168,8 +168,8 @@ def slowly(source, destination):
     print("linked", flush=True)
     time.sleep(0.5)
 local._link = slowly
-workspace = Workspace({str(pipeline.root)!r})
-local.LocalStore(workspace.build_dir, workspace.index).use({first.key!r})
+planner = Planner({str(pipeline.root)!r})
+local.LocalStore(planner.build_dir, planner.index).use({first.key!r})
 """
     process = subprocess.Popen([sys.executable, "-c", slow], stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -235,7 +235,7 @@ def test_building_some_stages_only_keeps_the_archive_of_all(pipeline: Pipeline) 
     pipeline.write("stages/second/src/vanilla.py", "print()\n")
     pipeline.configure("mode: dev", stages="[first, second]")
     whole = built(pipeline)
-    part = build(Workspace(str(pipeline.root), None, ("stages.enabled_stages=[second]",)))
+    part = build(Planner(str(pipeline.root), None, ("stages.enabled_stages=[second]",)))
     assert [target.name for target in part.targets] == ["module:ytjobs", "stage:second", "wrappers"]
     again = built(pipeline)
     assert (again.key, again.compressed) == (whole.key, 0)

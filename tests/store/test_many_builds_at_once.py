@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import Pipeline, clean_environment
 from tests.trees import built, digest, fill, fresh_archive, temporary_files
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.store.local import LocalStore
 
 PROCESSES = 8
@@ -22,7 +22,7 @@ BUILDS = 6
 WORKER = """
 import sys, time
 from ytbuild.build import build
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 root, stage, edits, start = sys.argv[1], sys.argv[2], sys.argv[3] == "edits", float(sys.argv[4])
 time.sleep(max(0, start - time.time()))
 for number in range(6):
@@ -30,7 +30,7 @@ for number in range(6):
         with open(f"{root}/stages/{stage}/src/vanilla.py", "w") as file:
             file.write(f"print({number!r})\\n")
     overrides = (f"stages.enabled_stages=[{stage}]",) if edits else ()
-    print(build(Workspace(root, None, overrides)).key, flush=True)
+    print(build(Planner(root, None, overrides)).key, flush=True)
 """
 
 
@@ -105,8 +105,8 @@ def test_builds_at_once_of_the_same_tree_give_one_archive(same: Run) -> None:
 
 
 def test_builds_at_once_of_different_trees_lose_no_archive(edited: Run) -> None:
-    workspace = Workspace(str(edited.pipeline.root))
-    store = LocalStore(workspace.build_dir, workspace.index)
+    planner = Planner(str(edited.pipeline.root))
+    store = LocalStore(planner.build_dir, planner.index)
     assert len(set(edited.keys)) == PROCESSES * BUILDS
     assert [key for key in edited.keys if store.find(key) is None] == []
 

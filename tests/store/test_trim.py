@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import Pipeline
 from tests.trees import built, temporary_files
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.store import local
 from ytbuild.store.local import LocalStore
 
@@ -48,8 +48,8 @@ def rebuild(pipeline: Pipeline) -> str:
 
 
 def store(pipeline: Pipeline) -> LocalStore:
-    workspace = Workspace(str(pipeline.root))
-    return LocalStore(workspace.build_dir, workspace.index)
+    planner = Planner(str(pipeline.root))
+    return LocalStore(planner.build_dir, planner.index)
 
 
 def test_archives_not_used_for_30_days_and_not_among_the_last_ten_go(pipeline: Pipeline) -> None:
@@ -226,10 +226,10 @@ def test_the_temporary_file_of_a_killed_process_goes(pipeline: Pipeline, holder:
 
 TRIM = """
 import sys
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.store.local import LocalStore
-workspace = Workspace(sys.argv[1])
-LocalStore(workspace.build_dir, workspace.index).trim(sys.argv[2])
+planner = Planner(sys.argv[1])
+LocalStore(planner.build_dir, planner.index).trim(sys.argv[2])
 """
 
 

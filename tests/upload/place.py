@@ -20,7 +20,7 @@ from ytbuild.build import build
 from ytbuild.cluster.connection import Connection
 from ytbuild.config.access import ClusterAccess
 from ytbuild.config.prod import ProdConfig
-from ytbuild.graph.plan import Workspace
+from ytbuild.graph.plan import Planner
 from ytbuild.store.local import StoredArchive
 from ytbuild.store.remote import CypressStore
 from ytbuild.upload import UploadEvents, UploadResult, built_archive, upload
@@ -46,8 +46,8 @@ class Built:
     @classmethod
     def of(cls, pipeline: Pipeline) -> Built:
         """Build a pipeline inside this process."""
-        workspace = Workspace(str(pipeline.root))
-        archive, manifest = built_archive(workspace, build(workspace).key)
+        planner = Planner(str(pipeline.root))
+        archive, manifest = built_archive(planner, build(planner).key)
         return cls(pipeline, archive, manifest)
 
     @property

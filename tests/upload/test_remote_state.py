@@ -281,9 +281,9 @@ def test_what_else_is_in_the_folder_stays(place: Place) -> None:
 
 
 def test_without_a_folder_in_the_configuration_there_is_no_store(place: Place) -> None:
-    from ytbuild.graph.plan import Workspace
+    from ytbuild.graph.plan import Planner
 
-    config = Workspace(str(place.built.pipeline.root), None, ("pipeline.build_folder=null",)).config
+    config = Planner(str(place.built.pipeline.root), None, ("pipeline.build_folder=null",)).config
     with place.store() as store, pytest.raises(ConfigError, match=r"pipeline\.build_folder is missing"):
         cypress_store(config, store.cluster)
 

@@ -92,7 +92,7 @@ class OperationSpec:
     passed_on: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """How messages name the operation."""
         return f"{self.stage}/{self.name} ({self.kind})"
 

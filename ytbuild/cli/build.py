@@ -24,16 +24,16 @@ def command(options: Options, as_json: bool, wants_source: bool) -> None:
     Prints a line for each target that was built, and a summary; with nothing to do, only the summary. With -v also
     the targets that were cached, and what became of the chunks.
     """
-    workspace = options.workspace()
+    planner = options.planner()
     reporter = options.reporter
-    result = build(workspace, progress=lambda done, total: reporter.bar("packing", done, total))
+    result = build(planner, progress=lambda done, total: reporter.bar("packing", done, total))
     reporter.clear()
     for warning in result.warnings:
         reporter.warning(warning)
     if wants_source:
         from ytbuild.store.local import LocalStore
 
-        extract(result, workspace, LocalStore(workspace.build_dir, workspace.index))
+        extract(result, planner, LocalStore(planner.build_dir, planner.index))
     if as_json:
         click.echo(json.dumps(as_data(result), indent=2))
         return

@@ -16,7 +16,7 @@ from ytbuild.diff import Change, DiffResult, TargetDiff, diff
 
 if TYPE_CHECKING:
     from ytbuild.archive.manifest import Manifest
-    from ytbuild.graph.plan import Workspace
+    from ytbuild.graph.plan import Planner
 
 _COLOURS = {"A": "green", "M": "yellow", "D": "red"}
 _KEY_LENGTH = 8
@@ -54,26 +54,26 @@ def command(context: click.Context, as_json: bool, remote: bool, exit_code: bool
 def _compare(options: Options, remote: bool) -> DiffResult:
     from ytbuild.store.local import LocalStore
 
-    workspace = options.workspace()
-    plan = workspace.plan()
+    planner = options.planner()
+    plan = planner.plan()
     for warning in plan.warnings:
         options.reporter.warning(warning)
-    last = _uploaded(options, workspace) if remote else LocalStore(workspace.build_dir, workspace.index).newest()
+    last = _uploaded(options, planner) if remote else LocalStore(planner.build_dir, planner.index).newest()
     result = diff(plan, last)
-    workspace.save_if_built()
+    planner.save_if_built()
     return result
 
 
-def _uploaded(options: Options, workspace: Workspace) -> Manifest | None:
+def _uploaded(options: Options, planner: Planner) -> Manifest | None:
     """Return the manifest of what was uploaded last, None when nothing was."""
     from ytbuild.archive import manifest as manifests
     from ytbuild.cluster.connection import connect
     from ytbuild.config import secrets
     from ytbuild.upload import cypress_store
 
-    config, reporter = workspace.config, options.reporter
+    config, reporter = planner.config, options.reporter
     with connect(config, secrets.load(config.directory), reporter.warning) as connection:
-        reporter.line(f"cluster {connection.access.shown}")
+        reporter.line(f"cluster {connection.access.label}")
         store = cypress_store(config, connection)
         key = store.newest()
         return None if key is None else manifests.decode(store.read_manifest(key))

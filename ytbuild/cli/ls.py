@@ -30,9 +30,9 @@ def command(options: Options, target: str | None, ignored: bool, as_json: bool) 
     With --ignored it lists what does not, one path a line; -v puts the rule before each, as `git check-ignore -v`
     does.
     """
-    workspace = options.workspace()
-    plan = workspace.plan()
-    workspace.save_if_built()
+    planner = options.planner()
+    plan = planner.plan()
+    planner.save_if_built()
     chosen = _chosen(plan, target)
     if ignored:
         if target is None:
@@ -66,15 +66,15 @@ def _chosen(plan: Plan, name: str | None) -> list[Target]:
 def _list_members(target: Target) -> None:
     click.echo(f"{quote(target.name)}  {target.key.hex()[:8]}")
     for member in target.load().members:
-        click.echo(f"  {'x' if member.executable else '-'} {size(member.size):>10}  {_shown(member)}")
+        click.echo(f"  {'x' if member.executable else '-'} {size(member.size):>10}  {_label(member)}")
 
 
-def _shown(member: Member) -> str:
+def _label(member: Member) -> str:
     return f"{quote(member.arcname)} -> {quote(member.link)}" if member.link else quote(member.arcname)
 
 
 def _path(tree: Tree, item: Ignored) -> str:
-    return os.path.join(tree.source.shown, item.relative) + ("/" if item.is_directory else "")
+    return os.path.join(tree.source.label, item.relative) + ("/" if item.is_directory else "")
 
 
 def _list_ignored(left_out: list[tuple[Tree, Ignored]], as_json: bool, verbose: bool) -> None:

@@ -19,7 +19,7 @@ from ytbuild.base.text import quote
 from ytbuild.cli.reporter import Reporter
 
 if TYPE_CHECKING:
-    from ytbuild.graph.plan import Workspace
+    from ytbuild.graph.plan import Planner
     from ytbuild.run.registry import PipelineScript
 
 _COMMANDS = {
@@ -45,11 +45,11 @@ class Options:
     reporter: Reporter = field(default_factory=Reporter)
     pipeline: PipelineScript | None = None
 
-    def workspace(self) -> Workspace:
+    def planner(self) -> Planner:
         """Open the pipeline."""
-        from ytbuild.graph.plan import Workspace
+        from ytbuild.graph.plan import Planner
 
-        return Workspace(self.directory, self.config, self.overrides)
+        return Planner(self.directory, self.config, self.overrides)
 
 
 def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:

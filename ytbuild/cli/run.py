@@ -58,19 +58,19 @@ def command(
     signal.signal(signal.SIGTERM, interrupt)
     if mode is not None:
         options.overrides += (f"pipeline.mode={mode}",)
-    workspace = options.workspace()
+    planner = options.planner()
     reporter = options.reporter
     _log_to(reporter)
-    check_stage_selection(workspace.config, stages)
+    check_stage_selection(planner.config, stages)
     registry = None
     if options.pipeline is not None:
         registry = registered(options.pipeline)
     chosen = RunOptions(stages, first, archive, strict, keep_sandboxes, registry)
     if dry_run:
-        _show(planned(workspace, chosen), reporter, workspace.config.mode)
+        _show(planned(planner, chosen), reporter, planner.config.mode)
         return
     screen = _Screen(reporter)
-    result = run(workspace, chosen, screen.events())
+    result = run(planner, chosen, screen.events())
     tables = screen.proxy if result.tables is None else quote(result.tables)
     reporter.line(
         f"{plural(result.stages, 'stage')}, {plural(result.operations, 'operation')} "
@@ -119,7 +119,7 @@ class _Screen:
 
     def _cluster(self, cluster: ClusterAccess) -> None:
         self.proxy = cluster.proxy
-        self._reporter.line(f"cluster {cluster.shown}")
+        self._reporter.line(f"cluster {cluster.label}")
 
     def _uploaded(self, result: UploadResult) -> None:
         from ytbuild.cli.upload import UPLOADED, summary
@@ -187,14 +187,14 @@ def _cluster_lines(spec: OperationSpec, archive: str | None) -> list[str]:
 def _planned_lines(spec: OperationSpec) -> list[str]:
     """Return what a dry run says of an operation: everything but the values of variables."""
     lines = [f"  {spec.name} ({spec.kind})"]
-    shown = {
+    details = {
         "input": spec.input_table,
         "output": None if spec.output_table is None else spec.output_table + (" (append)" if spec.append else ""),
         "reduce by": ", ".join(spec.reduce_by),
         "sort by": ", ".join(spec.sort_by),
         "query": spec.query and " ".join(spec.query.split()),
     }
-    lines += [f"    {name}: {value}" for name, value in shown.items() if value]
+    lines += [f"    {name}: {value}" for name, value in details.items() if value]
     lines += [f"    {leg.leg}: {plural(leg.job_count, 'job')}: {leg.command}" for leg in spec.legs]
     lines += [f"    file: {path} as {local}" for path, local in spec.files]
     names = [f"{name} (secret)" if name in spec.secret_names else name for name in sorted(spec.environment)]

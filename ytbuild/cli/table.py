@@ -99,17 +99,16 @@ class _Tables:
         path = self._store.file_of(table)
         unprintable = _NOT_FOR_TERMINALS if sys.stdout.isatty() else _NOT_UTF8
         out = sys.stdout.buffer
-        shown = 0
+        printed = 0
         with self._opened(path, table) as file:
             for row in _rows(file, table, head):
                 out.write(_line(row, unprintable))
-                shown += 1
+                printed += 1
             # The reader need not wait until all rows are counted.
             out.flush()
             rows, length = self._measure(file)
-        self._reporter.line(
-            f"{shown:,} of {plural(rows, 'row')} of {quote(table)} ({quote(self._shown(path))}, {size(length)})"
-        )
+        place = f"{quote(self._display_path(path))}, {size(length)}"
+        self._reporter.line(f"{printed:,} of {plural(rows, 'row')} of {quote(table)} ({place})")
 
     def count(self, table: str) -> None:
         """Print the number of rows."""
@@ -140,12 +139,12 @@ class _Tables:
         else:
             for entry in entries:
                 numbers = f"{entry.rows:>13,}  {size(entry.size):>10}"
-                click.echo(f"{numbers}  {quote(entry.table or '-')}  {quote(self._shown(entry.file))}")
+                click.echo(f"{numbers}  {quote(entry.table or '-')}  {quote(self._display_path(entry.file))}")
         total, length = sum(entry.rows for entry in entries), sum(entry.size for entry in entries)
         self._reporter.line(f"{plural(len(entries), 'table')}, {plural(total, 'row')}, {size(length)}")
 
     def _entry(self, table: str | None, path: str) -> _Entry:
-        with self._opened(path, table or self._shown(path)) as file:
+        with self._opened(path, table or self._display_path(path)) as file:
             return _Entry(table, path, *self._measure(file))
 
     def _measure(self, file: IO[bytes]) -> tuple[int, int]:
@@ -168,11 +167,11 @@ class _Tables:
     def _raise_missing(self, path: str, table: str) -> NoReturn:
         known = [quote(name) for name, _ in self._store.listing() if name is not None]
         raise TableError(
-            f"there is no table {quote(table)} ({quote(self._shown(path))} does not exist)",
+            f"there is no table {quote(table)} ({quote(self._display_path(path))} does not exist)",
             closest(quote(table), known) or "`ytbuild table` lists the tables; run the stage that writes it first",
         )
 
-    def _shown(self, path: str) -> str:
+    def _display_path(self, path: str) -> str:
         return os.path.relpath(path, self._directory)
 
 

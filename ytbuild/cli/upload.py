@@ -38,19 +38,19 @@ def command(options: Options, dry_run: bool, as_json: bool) -> None:
     from ytbuild.upload import built_archive, cypress_store, plan_upload, upload
 
     signal.signal(signal.SIGTERM, interrupt)
-    workspace = options.workspace()
-    reporter, config = options.reporter, workspace.config
+    planner = options.planner()
+    reporter, config = options.reporter, planner.config
     with connect(config, secrets.load(config.directory), reporter.warning) as connection:
         cluster = connection.access
         store = cypress_store(config, connection)
-        reporter.line(f"cluster {cluster.shown}")
+        reporter.line(f"cluster {cluster.label}")
         reporter.line(PACKAGING)
-        result = build(workspace, progress=lambda done, total: reporter.bar("packing", done, total))
+        result = build(planner, progress=lambda done, total: reporter.bar("packing", done, total))
         reporter.clear()
         for warning in result.warnings:
             reporter.warning(warning)
         reporter.line(build_summary(result))
-        archive, manifest = built_archive(workspace, result.key)
+        archive, manifest = built_archive(planner, result.key)
         if dry_run:
             plan = plan_upload(store, archive, manifest)
             if as_json:

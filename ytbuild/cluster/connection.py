@@ -145,7 +145,7 @@ class Connection:
 
         client = self.client()
         form = get_structured_format(None, client=client)
-        with self.translated(_shown(name, parameters)):
+        with self.translated(_label(name, parameters)):
             content = make_request(
                 name,
                 {**parameters, "output_format": form.to_yson_type()},
@@ -185,7 +185,7 @@ class Connection:
     def _answer(self, command: Command, result: Mapping[str, Any]) -> Answer:
         if "error" not in result:
             return Answer(result.get("output"))
-        what = self._doing or _shown(command.name, command.parameters)
+        what = self._doing or _label(command.name, command.parameters)
         error = failures.of_answer(result["error"], what, self.access, self.hidden)
         error.repeated = False
         return Answer(error=error)
@@ -205,7 +205,7 @@ class Connection:
         client = self.heavy_client()
         client.config["proxy"]["content_encoding"] = "gzip" if compress else "identity"
         try:
-            with self.translated(_shown(command, parameters)):
+            with self.translated(_label(command, parameters)):
                 make_request(command, dict(parameters), data=data, use_heavy_proxy=True, client=client)
         except ClusterError as error:
             error.repeated = False
@@ -215,7 +215,7 @@ class Connection:
         """Return the content of a file."""
         from yt.wrapper.driver import make_request
 
-        with self.translated(_shown("read_file", {"path": path})):
+        with self.translated(_label("read_file", {"path": path})):
             content: bytes = make_request(
                 "read_file", {"path": path}, use_heavy_proxy=True, client=self.heavy_client()
             )
@@ -320,7 +320,7 @@ def _request(command: Command) -> dict[str, Any]:
     return request if command.input is None else request | {"input": command.input}
 
 
-def _shown(name: str, parameters: Mapping[str, Any]) -> str:
+def _label(name: str, parameters: Mapping[str, Any]) -> str:
     """Say what a command does, and to which path."""
     path = parameters.get("path") or parameters.get("destination_path") or parameters.get("link_path") or ""
     return f"{name} {path}".strip()

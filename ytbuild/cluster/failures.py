@@ -143,10 +143,10 @@ class _Words:
         if TOO_MANY_OPERATIONS in codes:
             return "wait until some of them end, or use another pool; pipeline.prod.queue_seconds is how long to try"
         if RESOLVE_ERROR in codes:
-            return f"correct the path; the cluster is {self.access.shown}"
+            return f"correct the path; the cluster is {self.access.label}"
         if ALREADY_EXISTS in codes:
             return "choose another path, or remove what is there"
-        return f"the cluster is {self.access.shown}"
+        return f"the cluster is {self.access.label}"
 
     def refused_token(self, answer: Mapping[str, Any]) -> ClusterError:
         """The cluster does not know the token, or wants one."""
@@ -165,7 +165,7 @@ class _Words:
         if status == 200:
             return self.unreadable(answer)
         reason = f"its proxy answers {status}" if status else inner[-1] if inner else "no reason given"
-        return self._error(f"the cluster {self.access.shown} is not available: {reason}", _TRY_LATER, answer, True)
+        return self._error(f"the cluster {self.access.label} is not available: {reason}", _TRY_LATER, answer, True)
 
     def unreadable(self, answer: Any) -> ClusterError:
         """The answer was cut short, or is none of a cluster's."""
@@ -186,11 +186,11 @@ class _Words:
         hint = "check the address and the network; pipeline.prod.retry_seconds says how long to try"
         reason = reasons.of_connection(error)
         if reasons.is_timeout(error):
-            message = f"{self.what}: the cluster {self.access.shown} gave no answer in time"
+            message = f"{self.what}: the cluster {self.access.label} gave no answer in time"
         elif reasons.was_open(error):
-            message = f"{self.what}: the connection to {self.access.shown} broke: {reason}"
+            message = f"{self.what}: the connection to {self.access.label} broke: {reason}"
         else:
-            message = f"cannot reach the cluster {self.access.shown}: {reason}"
+            message = f"cannot reach the cluster {self.access.label}: {reason}"
         return self._error(message, hint, error, True)
 
     def _error(self, message: str, hint: str, answer: Any, transient: bool) -> ClusterError:

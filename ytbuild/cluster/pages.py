@@ -11,15 +11,15 @@ _OF_QUERY = "{proxy}/queries/{id}"
 
 def of_operation(connection: Connection, operation: str) -> str:
     """Return an operation's id and the address of its page."""
-    return _shown(connection, operation, "operation_link_pattern", "")
+    return _label(connection, operation, "operation_link_pattern", "")
 
 
 def of_query(connection: Connection, query: str) -> str:
     """Return a query's id and the address of its page."""
-    return _shown(connection, query, "query_link_pattern", _OF_QUERY)
+    return _label(connection, query, "query_link_pattern", _OF_QUERY)
 
 
-def _shown(connection: Connection, id: str, key: str, default: str) -> str:
+def _label(connection: Connection, id: str, key: str, default: str) -> str:
     """Fill in the client's pattern: it is the cluster's own, if that has one.
 
     The client's own functions ask the cluster each time whether it is a local one.

@@ -26,7 +26,7 @@ class ClusterAccess:
     token_origin: str
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """How messages name the cluster and where its address came from."""
         return f"{self.proxy} (from {self.proxy_origin})"
 
@@ -45,8 +45,8 @@ def find(secrets: Mapping[str, str], environment: Mapping[str, str]) -> ClusterA
             f"add a line {PROXY}=<address of its proxy> to {SECRETS_FILE}, or export it",
         )
     if not _is_address(proxy):
-        shown = "" if "@" in proxy else f": {quote(proxy)}"
-        raise ConfigError(f"{PROXY} ({proxy_origin}) is no address{shown}", "write a host, or host:port")
+        label = "" if "@" in proxy else f": {quote(proxy)}"
+        raise ConfigError(f"{PROXY} ({proxy_origin}) is no address{label}", "write a host, or host:port")
     token, token_origin = _value(TOKEN, secrets, environment)
     if not token:
         token, token_origin = _token_file(secrets, environment)

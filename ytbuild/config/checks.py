@@ -36,20 +36,20 @@ class Section:
     """A mapping inside a YAML file, and where it stands; every complaint names file, line and key."""
 
     path: str
-    shown: str
+    label: str
     keys: tuple[str, ...]
     values: dict[str, Any]
 
     def error(self, key: str, problem: str, hint: str) -> ConfigError:
         """Return the error for one key of this section."""
-        where = place(self.path, self.shown, (*self.keys, key))
+        where = place(self.path, self.label, (*self.keys, key))
         return ConfigError(f"{where}: {_dotted(*self.keys, key)} {problem}", hint)
 
     def check_known(self, known: Collection[str]) -> None:
         """Raise `UnknownKeyError` for the first key that is not in `known`."""
         for key in self.values:
             if key not in known:
-                where = place(self.path, self.shown, (*self.keys, key))
+                where = place(self.path, self.label, (*self.keys, key))
                 hint = closest(str(key), known) or f"the keys of {_dotted(*self.keys)} are {', '.join(sorted(known))}"
                 raise UnknownKeyError(f"{where}: unknown key {_dotted(*self.keys, str(key))}", hint)
 
@@ -60,7 +60,7 @@ class Section:
             value = {}
         if not isinstance(value, dict):
             raise self.error(key, "is not a mapping", "write `key: value` lines below it")
-        return Section(self.path, self.shown, (*self.keys, key), {str(name): item for name, item in value.items()})
+        return Section(self.path, self.label, (*self.keys, key), {str(name): item for name, item in value.items()})
 
     def text(self, key: str) -> str | None:
         """Return the text under `key`, None when it is absent; raises `ConfigError` for anything else."""

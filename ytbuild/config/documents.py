@@ -35,7 +35,7 @@ class Documents:
         self._used: dict[bytes, Any] = {}
 
     def mapping(
-        self, path: str, shown: str, sections: tuple[str, ...], overrides: tuple[str, ...] = ()
+        self, path: str, label: str, sections: tuple[str, ...], overrides: tuple[str, ...] = ()
     ) -> dict[str, Any]:
         """Return the mapping in a YAML file, interpolations resolved, `overrides` (`a.b=1`) applied.
 
@@ -44,14 +44,14 @@ class Documents:
 
         Raises `ConfigError` when the file is missing, is not YAML, is no mapping or does not resolve.
         """
-        data = read(path, shown)
+        data = read(path, label)
         texts = [data, *(override.encode("utf-8", "surrogateescape") for override in overrides)]
         if any(_ENVIRONMENT_RESOLVER in text for text in texts):
             # Not remembered: what it takes from the environment may be a secret.
-            return _resolve(data, shown, sections, overrides)
+            return _resolve(data, label, sections, overrides)
         key = xxh3_128_digest(dumps((sections, texts)))
         if key not in self._used:
-            self._used[key] = self._known.get(key) or _resolve(data, shown, sections, overrides)
+            self._used[key] = self._known.get(key) or _resolve(data, label, sections, overrides)
         found = self._used[key]
         assert isinstance(found, dict)
         return found
@@ -75,17 +75,17 @@ class Documents:
             self._known = dict(self._used)
 
 
-def read(path: str, shown: str) -> bytes:
+def read(path: str, label: str) -> bytes:
     """Return the content of a configuration file; raises `ConfigError` when it cannot be read."""
     try:
         return read_regular(path)
     except FileNotFoundError:
         raise ConfigError(
-            f"{quote(shown)} does not exist",
+            f"{quote(label)} does not exist",
             "create it, or run `ytbuild init DIR` to see a pipeline that works",
         ) from None
     except OSError as error:
-        raise ConfigError(f"cannot read {quote(shown)}: {error.strerror}", "check the path") from error
+        raise ConfigError(f"cannot read {quote(label)}: {error.strerror}", "check the path") from error
 
 
 def line_of(path: str, keys: tuple[str, ...]) -> int | None:
@@ -124,18 +124,18 @@ def _under(node: Any, key: str) -> tuple[int, Any] | None:
     return None
 
 
-def place(path: str, shown: str, keys: tuple[str, ...]) -> str:
+def place(path: str, label: str, keys: tuple[str, ...]) -> str:
     """Return `configs/config.yaml:7`, or the file's name alone where the line is not known."""
     line = line_of(path, keys)
-    return f"{quote(shown)}:{line}" if line else quote(shown)
+    return f"{quote(label)}:{line}" if line else quote(label)
 
 
-def _resolve(data: bytes, shown: str, sections: tuple[str, ...], overrides: tuple[str, ...]) -> dict[str, Any]:
+def _resolve(data: bytes, label: str, sections: tuple[str, ...], overrides: tuple[str, ...]) -> dict[str, Any]:
     if overrides or b"${" in data or b"???" in data:
-        found = _resolve_omegaconf(data, shown, sections, overrides)
+        found = _resolve_omegaconf(data, label, sections, overrides)
     else:
         # Nothing to interpolate: OmegaConf, which takes four times as long to import, would give the same.
-        with _translated(shown):
+        with _translated(label):
             found = yaml_plain.load(data.decode("utf-8"))
     if found is None:
         found = {}
@@ -146,11 +146,11 @@ def _resolve(data: bytes, shown: str, sections: tuple[str, ...], overrides: tupl
         plain = False
     if not plain:
         raise ConfigError(
-            f"{quote(shown)}: holds what is no plain value, or an alias to itself",
+            f"{quote(label)}: holds what is no plain value, or an alias to itself",
             "use texts, numbers, truth values, lists and mappings",
         )
     if not isinstance(found, dict):
-        raise _no_mapping(shown)
+        raise _no_mapping(label)
     return {str(key): value for key, value in found.items()}
 
 
@@ -162,11 +162,11 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str | bytes)
 
 
-def _resolve_omegaconf(data: bytes, shown: str, sections: tuple[str, ...], overrides: tuple[str, ...]) -> Any:
+def _resolve_omegaconf(data: bytes, label: str, sections: tuple[str, ...], overrides: tuple[str, ...]) -> Any:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    config = load_omegaconf(data, shown, overrides)
+    config = load_omegaconf(data, label, overrides)
     found: dict[str, Any] = {}
     try:
         for section in sections:
@@ -178,7 +178,7 @@ def _resolve_omegaconf(data: bytes, shown: str, sections: tuple[str, ...], overr
         return found
     except OmegaConfBaseException as error:
         raise ConfigError(
-            f"{quote(shown)}: {_first_line(error)}", "give the value, or correct the interpolation"
+            f"{quote(label)}: {_first_line(error)}", "give the value, or correct the interpolation"
         ) from error
 
 
@@ -188,45 +188,45 @@ def _put(found: dict[str, Any], keys: list[str], value: Any) -> None:
     found[keys[-1]] = value
 
 
-def load_omegaconf(data: bytes, shown: str, overrides: tuple[str, ...] = ()) -> Any:
+def load_omegaconf(data: bytes, label: str, overrides: tuple[str, ...] = ()) -> Any:
     """Return YAML text as an OmegaConf `DictConfig`; raises `ConfigError` when it is none."""
     import io
 
     from omegaconf import DictConfig, OmegaConf
 
-    with _translated(shown):
+    with _translated(label):
         config = OmegaConf.load(io.StringIO(data.decode("utf-8")))
     if not isinstance(config, DictConfig):
-        raise _no_mapping(shown)
+        raise _no_mapping(label)
     for override in overrides:
         config = _overridden(config, override)
     return config
 
 
 @contextlib.contextmanager
-def _translated(shown: str) -> Iterator[None]:
+def _translated(label: str) -> Iterator[None]:
     """Turn what YAML readers raise into a `ConfigError` that names file, line and column."""
     import yaml
 
     try:
         yield
     except UnicodeDecodeError:
-        raise ConfigError(f"{quote(shown)}: not UTF-8 text", "save the file as UTF-8") from None
+        raise ConfigError(f"{quote(label)}: not UTF-8 text", "save the file as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ConfigError(f"{quote(shown)}{where}: {error.problem}", "correct the YAML there") from error
+        raise ConfigError(f"{quote(label)}{where}: {error.problem}", "correct the YAML there") from error
     except Exception as error:
         if (
             not isinstance(error, yaml.YAMLError | OSError | RecursionError)
             and type(error).__module__ != "omegaconf.errors"
         ):
             raise
-        raise ConfigError(f"{quote(shown)}: {_first_line(error)}", "correct the YAML") from error
+        raise ConfigError(f"{quote(label)}: {_first_line(error)}", "correct the YAML") from error
 
 
-def _no_mapping(shown: str) -> ConfigError:
-    return ConfigError(f"{quote(shown)} is not a mapping", "its top level must be `key: value` lines")
+def _no_mapping(label: str) -> ConfigError:
+    return ConfigError(f"{quote(label)} is not a mapping", "its top level must be `key: value` lines")
 
 
 def _overridden(config: Any, override: str) -> Any:

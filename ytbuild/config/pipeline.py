@@ -43,7 +43,7 @@ class PipelineConfig:
 
     directory: str
     path: str
-    shown: str
+    label: str
     enabled_stages: tuple[str, ...]
     mode: str
     build_folder: str | None
@@ -102,9 +102,9 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
     the key for whatever is wrong.
     """
     root, path = locate(directory, config)
-    shown = config or DEFAULT_CONFIG
-    values = documents.mapping(path, shown, _OWN_SECTIONS, overrides)
-    top = Section(path, shown, (), values)
+    label = config or DEFAULT_CONFIG
+    values = documents.mapping(path, label, _OWN_SECTIONS, overrides)
+    top = Section(path, label, (), values)
     stages, pipeline = top.section("stages"), top.section("pipeline")
     stages.check_known(_STAGES_KEYS)
     pipeline.check_known(_PIPELINE_KEYS)
@@ -115,21 +115,21 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
     return PipelineConfig(
         directory=root,
         path=path,
-        shown=shown,
+        label=label,
         enabled_stages=_enabled_stages(root, stages),
         mode=_mode(pipeline),
         build_folder=_build_folder(pipeline),
         dev_python=dev.text("python"),
         upload_modules=_upload_modules(pipeline),
         upload_paths=_upload_paths(pipeline),
-        warnings=tuple(_odd_sections(path, shown, overrides)),
+        warnings=tuple(_odd_sections(path, label, overrides)),
         prod=prod_config(prod, {key: pickling.flag(key) for key in _PICKLING_KEYS}),
     )
 
 
-def _odd_sections(path: str, shown: str, overrides: tuple[str, ...]) -> Iterator[str]:
+def _odd_sections(path: str, label: str, overrides: tuple[str, ...]) -> Iterator[str]:
     """Give a warning for each top-level key that looks like a misspelt one of ours; all others are the user's."""
-    found = {key.decode(): quote(shown) for key in _TOP_LEVEL_KEY.findall(read(path, shown))}
+    found = {key.decode(): quote(label) for key in _TOP_LEVEL_KEY.findall(read(path, label))}
     for override in overrides:
         found[override.split("=")[0].split(".")[0].strip()] = f"-o {override}"
     for key in found.keys() - set(_OWN_SECTIONS):
@@ -211,7 +211,7 @@ def _upload_path(pipeline: Section, index: int, item: Any) -> UploadPath:
             "upload_paths", f"has {item!r} as item {index + 1}", "write {source: ./lib, target: lib}"
         )
     name = f"upload_paths[{index}]"
-    entry = Section(pipeline.path, pipeline.shown, (*pipeline.keys, name), {str(key): item[key] for key in item})
+    entry = Section(pipeline.path, pipeline.label, (*pipeline.keys, name), {str(key): item[key] for key in item})
     entry.check_known(_UPLOAD_PATH_KEYS)
     source = entry.text("source")
     if source is None:

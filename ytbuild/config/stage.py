@@ -74,7 +74,7 @@ class StageConfig:
     name: str
     directory: str
     config_path: str
-    shown: str
+    label: str
     operations: tuple[Operation, ...]
     legacy_scripts: dict[str, str]
 
@@ -101,15 +101,15 @@ def load(root: str, name: str, documents: Documents, keys: OperationKeys) -> Sta
     """Read and check the configuration of one stage; raises `ConfigError` for whatever is wrong."""
     directory = os.path.join(root, "stages", name)
     path = os.path.join(directory, "config.yaml")
-    shown = f"stages/{name}/config.yaml"
-    top = Section(path, shown, (), documents.mapping(path, shown, _SECTIONS))
+    label = f"stages/{name}/config.yaml"
+    top = Section(path, label, (), documents.mapping(path, label, _SECTIONS))
     job, client = top.section("job"), top.section("client")
     blocks = client.section("operations")
     return StageConfig(
         name=name,
         directory=directory,
         config_path=path,
-        shown=shown,
+        label=label,
         operations=tuple(_operation(blocks, key, keys) for key in blocks.values),
         legacy_scripts=_legacy_scripts(job),
     )

@@ -18,8 +18,8 @@ _LARGEST_SHOWN = 5
 def left_out_secrets(scanned: tuple[Tree, ...]) -> list[str]:
     """Warn of each entry that was taken for a secret, with the line that would ship it."""
     return [
-        f"{quote(os.path.join(tree.source.shown, item.relative))} is left out: it looks like a secret "
-        f"({item.reason.shown}); "
+        f"{quote(os.path.join(tree.source.label, item.relative))} is left out: it looks like a secret "
+        f"({item.reason.label}); "
         f"if it must ship, add the line {_line('!' + escape(item.relative.rsplit('/', 1)[-1]))} to a .ytignore"
         for tree in scanned
         for item in tree.ignored()

@@ -40,7 +40,7 @@ class Placed:
         for source in self.sources:
             if arcname.startswith(source.arcname + "/"):
                 inner = arcname[len(source.arcname) + 1 :]
-                return os.path.join(source.shown, ".ytignore"), f"/{escape(inner)}"
+                return os.path.join(source.label, ".ytignore"), f"/{escape(inner)}"
         return ".ytignore", escape(arcname.rsplit("/", 1)[-1])
 
 
@@ -80,25 +80,25 @@ def _stage(config: PipelineConfig, stage: StageConfig) -> Placed:
         sources.append(_contained(config, stage.source_dir, f"{root}/src", f"{root}/src"))
         if not os.path.isdir(stage.source_dir):
             raise SourceError(f"{root}/src is not a directory", "put the stage's job code into a folder of that name")
-    return Placed(f"stage:{stage.name}", tuple(sources), stage.shown)
+    return Placed(f"stage:{stage.name}", tuple(sources), stage.label)
 
 
-def _contained(config: PipelineConfig, path: str, arcname: str, shown: str, always: bool = False) -> Source:
+def _contained(config: PipelineConfig, path: str, arcname: str, label: str, always: bool = False) -> Source:
     real = os.path.realpath(path)
     if not os.path.exists(real):
-        raise SymlinkError(f"{quote(shown)} is a link that leads nowhere", "repair the link, or remove it")
+        raise SymlinkError(f"{quote(label)} is a link that leads nowhere", "repair the link, or remove it")
     if not real.startswith(config.directory + "/"):
         raise ContainmentError(
-            f"{quote(shown)} leads to {quote(real)}, outside the pipeline",
+            f"{quote(label)} leads to {quote(real)}, outside the pipeline",
             "copy it into the pipeline's folder: what lies outside cannot be part of its builds",
         )
     inside = real[len(config.directory) + 1 :]
     if inside.split("/")[0] in NEVER_SHIPPED:
         raise ContainmentError(
-            f"{quote(shown)} would ship {quote(inside)}: nothing ships from {inside.split('/')[0]}/",
+            f"{quote(label)} would ship {quote(inside)}: nothing ships from {inside.split('/')[0]}/",
             "move what the jobs need to another folder: secrets and configuration stay out of archives",
         )
-    return Source(real, arcname, config.directory, False, shown, always)
+    return Source(real, arcname, config.directory, False, label, always)
 
 
 def _module(config: PipelineConfig, name: str) -> Placed:
@@ -115,9 +115,9 @@ def _module(config: PipelineConfig, name: str) -> Placed:
             "rename the package, or ship the right folder with upload_paths",
         )
     check_target_name(located.arcname, f"upload_modules: {name}")
-    shown = located.path[len(config.directory) + 1 :] if inside else located.path
+    label = located.path[len(config.directory) + 1 :] if inside else located.path
     top = config.directory if inside else located.path
-    source = Source(located.path, located.arcname, top, True, shown)
+    source = Source(located.path, located.arcname, top, True, label)
     return Placed(f"module:{located.name}", (source,), f"upload_modules: {name}")
 
 
@@ -138,8 +138,8 @@ def _upload_path(config: PipelineConfig, item: UploadPath) -> Placed:
         raise ContainmentError(f"{given}: stages ship by themselves", "list them in stages.enabled_stages")
     check_target_name(item.target, given)
     source = _contained(config, path, item.target, item.source)
-    shown = real[len(config.directory) + 1 :]
-    return Placed(f"path:{item.target}", (Source(source.path, source.arcname, source.top, False, shown),), given)
+    label = real[len(config.directory) + 1 :]
+    return Placed(f"path:{item.target}", (Source(source.path, source.arcname, source.top, False, label),), given)
 
 
 def check_target_name(target: str, given: str) -> None:

@@ -77,7 +77,7 @@ class PlanListener(Protocol):
         ...
 
 
-class Workspace:
+class Planner:
     """A pipeline's caches, opened for one command; `save` keeps what it learned."""
 
     def __init__(self, directory: str, config: str | None = None, overrides: tuple[str, ...] = ()) -> None:
@@ -192,11 +192,11 @@ class Workspace:
         for tree in scanned:
             self._scanner.check_not_ignored(tree)
             if tree.source.arcname.endswith("/requirements.txt"):
-                check_requirements(tree.source.path, tree.source.shown)
+                check_requirements(tree.source.path, tree.source.label)
         inputs = load()
         if not inputs.members:
             raise SourceError(
-                f"{quote(placed.name)}: {quote(placed.sources[0].shown)} has no file that ships" + _example(scanned),
+                f"{quote(placed.name)}: {quote(placed.sources[0].label)} has no file that ships" + _example(scanned),
                 f"remove the entry ({placed.given}), or the rule that leaves its files out",
             )
         _check_scripts_ship(placed, inputs, scanned, all_wrappers)
@@ -230,7 +230,7 @@ def _check_build_folder(config: PipelineConfig, stages: tuple[StageConfig, ...])
     for stage in stages:
         if os.path.isdir(stage.source_dir):
             raise ConfigError(
-                f"{quote(config.shown)}: pipeline.build_folder is missing, and stage {stage.name} has code to ship",
+                f"{quote(config.label)}: pipeline.build_folder is missing, and stage {stage.name} has code to ship",
                 "give the Cypress folder for its archives, such as //home/me/build, or run in dev",
             )
 
@@ -261,14 +261,14 @@ def _reason(scanned: tuple[Tree, ...], arcname: str) -> str:
     for tree in scanned:
         for item in tree.ignored():
             if f"{arcname}/".startswith(f"{tree.source.arcname}/{item.relative}/"):
-                return f" by {item.reason.shown}"
+                return f" by {item.reason.label}"
     return ""
 
 
 def _example(scanned: tuple[Tree, ...]) -> str:
     for tree in scanned:
         for item in tree.ignored():
-            return f"; {quote(item.relative)}, for example, is left out by {item.reason.shown}"
+            return f"; {quote(item.relative)}, for example, is left out by {item.reason.label}"
     return ""
 
 
@@ -277,6 +277,6 @@ def check_stage_selection(config: PipelineConfig, names: tuple[str, ...]) -> Non
     for name in names:
         if name not in config.enabled_stages:
             raise ConfigError(
-                f"the stage {name!r} is not enabled in {config.shown}",
+                f"the stage {name!r} is not enabled in {config.label}",
                 closest(name, config.enabled_stages) or f"enabled: {', '.join(config.enabled_stages)}",
             )

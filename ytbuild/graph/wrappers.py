@@ -126,7 +126,7 @@ def _checked(stage: StageConfig, block: Section | None, script: str) -> str:
 
 
 def _bad_script(stage: StageConfig, block: Section | None, script: str, problem: str, hint: str) -> ScriptError:
-    where = quote(stage.shown)
+    where = quote(stage.label)
     if block is not None:
-        where = f"{place(block.path, block.shown, block.keys)}: {'.'.join(block.keys)}"
+        where = f"{place(block.path, block.label, block.keys)}: {'.'.join(block.keys)}"
     return ScriptError(f"{where}: the script {quote(script)} {problem}", hint)

@@ -41,11 +41,11 @@ def decode_row(line: bytes) -> Row:
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
-        raise TableError(f"a line is no row: {_shown(line)}", "a table is a file of JSON objects, one a line")
+        raise TableError(f"a line is no row: {_label(line)}", "a table is a file of JSON objects, one a line")
     return row
 
 
-def _shown(line: bytes) -> str:
+def _label(line: bytes) -> str:
     return repr(line[:80].decode("utf-8", "replace").rstrip("\n"))
 
 
@@ -55,7 +55,7 @@ def row_key(line: bytes, columns: tuple[str, ...]) -> SortKey:
     try:
         return tuple(value_key(row.get(column), column) for column in columns)
     except UnicodeEncodeError:
-        raise TableError(f"a line is no row: {_shown(line)}", "half of a surrogate pair is no text") from None
+        raise TableError(f"a line is no row: {_label(line)}", "half of a surrogate pair is no text") from None
 
 
 def sort_lines(lines: list[bytes], columns: tuple[str, ...]) -> list[bytes]:

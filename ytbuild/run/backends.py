@@ -15,7 +15,7 @@ from ytbuild.base.errors import ConfigError
 from ytbuild.build import BuildResult, ReportProgress, build
 from ytbuild.cluster.connection import Connection, connect
 from ytbuild.config.access import ClusterAccess
-from ytbuild.graph.plan import Plan, Workspace
+from ytbuild.graph.plan import Plan, Planner
 from ytbuild.store.local import LocalStore
 from ytbuild.store.remote import CypressStore
 from ytbuild.upload import UploadEvents, UploadResult, built_archive, cypress_store, upload
@@ -55,47 +55,47 @@ class Code:
 
 @contextlib.contextmanager
 def dev(
-    workspace: Workspace, code: Code, events: BackendEvents, *, keep_sandboxes: bool, strict: bool
+    planner: Planner, code: Code, events: BackendEvents, *, keep_sandboxes: bool, strict: bool
 ) -> Iterator[Client]:
     """Give the client of this machine, with the code built."""
     if code.earlier is None:
-        result = build(workspace, plan=code.plan, progress=events.progress)
+        result = build(planner, plan=code.plan, progress=events.progress)
         events.built(result)
         archive = result.archive
     else:
-        archive = _earlier_here(workspace, code, events)
-    with DevClient(workspace.config, archive, keep_sandboxes=keep_sandboxes, strict=strict) as client:
+        archive = _earlier_here(planner, code, events)
+    with DevClient(planner.config, archive, keep_sandboxes=keep_sandboxes, strict=strict) as client:
         yield client
 
 
 @contextlib.contextmanager
-def prod(workspace: Workspace, code: Code, events: BackendEvents, known_secrets: dict[str, str]) -> Iterator[Client]:
+def prod(planner: Planner, code: Code, events: BackendEvents, known_secrets: dict[str, str]) -> Iterator[Client]:
     """Give the client of a cluster, with the code built and uploaded.
 
     Raises a `UsageError` when it is not known which cluster, or where the code goes.
     """
     from ytbuild.backends.prod.client import ProdClient
 
-    with connect(workspace.config, known_secrets, events.warned) as connection:
+    with connect(planner.config, known_secrets, events.warned) as connection:
         events.cluster(connection.access)
         if code.earlier is not None:
-            archive: str | None = _earlier_there(cypress_store(workspace.config, connection), code, events)
-        elif workspace.config.build_folder is None:
+            archive: str | None = _earlier_there(cypress_store(planner.config, connection), code, events)
+        elif planner.config.build_folder is None:
             # The plan has made sure that no enabled stage has code.
             archive = None
         else:
-            archive = _uploaded(workspace, connection, code, events)
-        with ProdClient(workspace.config, connection, archive) as client:
+            archive = _uploaded(planner, connection, code, events)
+        with ProdClient(planner.config, connection, archive) as client:
             yield client
 
 
-def _uploaded(workspace: Workspace, connection: Connection, code: Code, events: BackendEvents) -> str:
-    config = workspace.config
+def _uploaded(planner: Planner, connection: Connection, code: Code, events: BackendEvents) -> str:
+    config = planner.config
     store = cypress_store(config, connection)
     events.packaging()
-    result = build(workspace, plan=code.plan, progress=events.progress)
+    result = build(planner, plan=code.plan, progress=events.progress)
     events.built(result)
-    archive, manifest = built_archive(workspace, result.key)
+    archive, manifest = built_archive(planner, result.key)
     done = upload(
         store,
         archive,
@@ -108,11 +108,11 @@ def _uploaded(workspace: Workspace, connection: Connection, code: Code, events: 
     return done.archive
 
 
-def _earlier_here(workspace: Workspace, code: Code, events: BackendEvents) -> str:
+def _earlier_here(planner: Planner, code: Code, events: BackendEvents) -> str:
     """Return the path of an earlier archive of the local store."""
-    store = LocalStore(workspace.build_dir, workspace.index)
-    key = _one_key(str(code.earlier), store.keys(), workspace.build_dir)
-    archive, manifest = built_archive(workspace, key)
+    store = LocalStore(planner.build_dir, planner.index)
+    key = _one_key(str(code.earlier), store.keys(), planner.build_dir)
+    archive, manifest = built_archive(planner, key)
     _check_wrappers(manifests.decode(manifest), code)
     events.earlier(key)
     return archive.path
@@ -147,6 +147,6 @@ def _check_wrappers(manifest: Manifest, code: Code) -> None:
             used = any(wrapper.arcname in leg.command for leg in spec.legs)
             if used and wrapper.stage == spec.stage and wrapper.arcname not in there:
                 raise ConfigError(
-                    f"the archive {manifest.summary.key} cannot start {spec.shown}: it has no {wrapper.arcname}",
+                    f"the archive {manifest.summary.key} cannot start {spec.label}: it has no {wrapper.arcname}",
                     "it was built before that script was there: choose another archive, or run what is there now",
                 )

@@ -26,21 +26,21 @@ def _section(stage: StageConfig, kind: str, block: Any) -> tuple[Section, str]:
     from omegaconf.errors import OmegaConfBaseException
 
     # A block that code made stands in no file.
-    path, shown = "", f"the operation_config of run_{kind}"
+    path, label = "", f"the operation_config of run_{kind}"
     keys: tuple[str, ...] = ()
     values = block
     if isinstance(block, DictConfig):
         if block._get_parent() is not None:
-            path, shown, keys = stage.config_path, stage.shown, tuple(str(block._get_full_key("")).split("."))
+            path, label, keys = stage.config_path, stage.label, tuple(str(block._get_full_key("")).split("."))
         try:
             values = OmegaConf.to_container(block, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
             said = str(error).strip().split("\n")[0]
-            raise ConfigError(f"{shown}: {'.'.join(keys)}: {said}", "give the value") from error
+            raise ConfigError(f"{label}: {'.'.join(keys)}: {said}", "give the value") from error
     if not isinstance(values, dict):
         raise ConfigError(
             f"stage {stage.name}: run_{kind} was given {type(block).__name__} as operation_config",
             "give a block of the stage's configuration: self.config.client.operations.<name>",
         )
     plain = {str(key): value for key, value in values.items()}
-    return Section(path, shown, keys, plain), keys[-1] if keys else kind
+    return Section(path, label, keys, plain), keys[-1] if keys else kind

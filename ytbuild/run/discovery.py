@@ -33,12 +33,12 @@ def stage_class(stage: StageConfig) -> type[BaseStage] | None:
         if inspect.isclass(value) and issubclass(value, BaseStage) and value.__module__ == name
     ]
     leaves = [value for value in own if not any(other is not value and issubclass(other, value) for other in own)]
-    shown = f"stages/{stage.name}/stage.py"
+    label = f"stages/{stage.name}/stage.py"
     if len(leaves) > 1:
         names = ", ".join(leaf.__name__ for leaf in leaves)
-        raise StageError(f"{shown} defines more than one stage: {names}", "keep one, and move the others away")
+        raise StageError(f"{label} defines more than one stage: {names}", "keep one, and move the others away")
     if not leaves:
         raise StageError(
-            f"{shown} defines no stage", "write `class Something(BaseStage)` with a method run(self, debug)"
+            f"{label} defines no stage", "write `class Something(BaseStage)` with a method run(self, debug)"
         )
     return leaves[0]

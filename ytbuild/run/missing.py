@@ -36,8 +36,8 @@ def _left_out(plan: Plan, name: str) -> str:
             for item in tree.ignored():
                 is_module = item.is_directory or item.relative.endswith(".py")
                 if is_module and f"/{tree.source.arcname}/{item.relative.removesuffix('.py')}".endswith(wanted):
-                    where = quote(f"{tree.source.shown}/{item.relative}")
-                    return f"{where} is left out of the archive by {item.reason.shown}: correct that line"
+                    where = quote(f"{tree.source.label}/{item.relative}")
+                    return f"{where} is left out of the archive by {item.reason.label}: correct that line"
     return ""
 
 

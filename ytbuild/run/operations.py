@@ -43,7 +43,7 @@ def declared(plan: Plan, stage: StageConfig, known_secrets: Mapping[str, str]) -
     if not stage.operations:
         raise StageError(
             f"the stage {stage.name!r} has nothing to run",
-            f"write stages/{stage.name}/stage.py, or declare operations under client.operations in {stage.shown}",
+            f"write stages/{stage.name}/stage.py, or declare operations under client.operations in {stage.label}",
         )
     return [resolved(plan, stage, operation, known_secrets, Given()) for operation in stage.operations]
 
@@ -154,6 +154,6 @@ def _wrapper(plan: Plan, stage: StageConfig, operation: Operation, leg: Leg) -> 
             f"declare the block under client.operations with kind: {operation.kind}, so that a build sees its script",
         )
     raise ScriptError(
-        f"{stage.shown}: the operation {operation.name} has no script for its leg {leg.name}",
+        f"{stage.label}: the operation {operation.name} has no script for its leg {leg.name}",
         f"create stages/{stage.name}/src/{leg.scripts[0]}, or name another one with {leg.setting}:",
     )

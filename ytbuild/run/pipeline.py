@@ -16,7 +16,7 @@ from ytbuild.backends.base import Client, OperationHandle, OperationResult, Oper
 from ytbuild.base.errors import ConfigError, OperationFailed, YtbuildError
 from ytbuild.config import documents, secrets
 from ytbuild.config.stage import StageConfig
-from ytbuild.graph.plan import Plan, Workspace, check_stage_selection
+from ytbuild.graph.plan import Plan, Planner, check_stage_selection
 from ytbuild.run import backends, operations, traces
 from ytbuild.run.backends import BackendEvents, Code
 from ytbuild.run.launch import PlanLauncher
@@ -94,15 +94,15 @@ class PlannedRun:
     archive: str | None
 
 
-def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
+def planned(planner: Planner, options: RunOptions) -> PlannedRun:
     """Return what a run would do, checked as far as it can be known; nothing is written.
 
     Raises a `UsageError` for whatever would not run.
     """
-    mode = workspace.config.mode
-    selected = _selected(workspace, options)
-    plan = workspace.plan()
-    known_secrets = secrets.load(workspace.config.directory)
+    mode = planner.config.mode
+    selected = _selected(planner, options)
+    plan = planner.plan()
+    known_secrets = secrets.load(planner.config.directory)
     stages: list[PlannedStage] = []
     warnings = _pointless(options) if mode == "prod" else []
     for stage in plan.stages:
@@ -118,8 +118,8 @@ def planned(workspace: Workspace, options: RunOptions) -> PlannedRun:
             warnings.append(f"stage {stage.name}: {mode} takes no notice of {', '.join(ignored)}")
         stages.append(PlannedStage(stage.name, has_code, tuple(specs)))
     archive = None
-    if mode == "prod" and workspace.config.build_folder is not None:
-        archive = archive_path(workspace.config.build_folder, _key(plan, options))
+    if mode == "prod" and planner.config.build_folder is not None:
+        archive = archive_path(planner.config.build_folder, _key(plan, options))
     return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings), _key(plan, options), archive)
 
 
@@ -150,21 +150,21 @@ def registered(pipeline: PipelineScript) -> StageRegistry | None:
     return pipeline.registry
 
 
-def run(workspace: Workspace, options: RunOptions, events: RunEvents) -> RunResult:
+def run(planner: Planner, options: RunOptions, events: RunEvents) -> RunResult:
     """Build the pipeline and run the enabled stages that `options` select.
 
     Everything that can be known is checked before the build. Raises `OperationFailed` when an operation or a stage
     fails; the stages after it do not run.
     """
     started = time.perf_counter()
-    to_run = planned(workspace, options)
+    to_run = planned(planner, options)
     for warning in to_run.warnings:
         events.warned(warning)
-    with _backend(workspace, to_run, options, events.backend) as client:
+    with _backend(planner, to_run, options, events.backend) as client:
         launcher = PlanLauncher(to_run.plan, client, events, to_run.secrets)
         names = [stage.name for stage in to_run.stages]
         skipped = [stage.name for stage in to_run.plan.stages if stage.name not in names]
-        runner = _Runner(workspace, client, launcher, options.registry, skipped)
+        runner = _Runner(planner, client, launcher, options.registry, skipped)
         debug: DebugContext = {}
         for planned_stage in to_run.stages:
             events.stage_started(planned_stage.name)
@@ -175,28 +175,28 @@ def run(workspace: Workspace, options: RunOptions, events: RunEvents) -> RunResu
                 for spec in planned_stage.operations:
                     launcher.start_spec(spec).wait()
         launcher.wait_for_the_rest()
-    return RunResult(len(to_run.stages), len(launcher.started), time.perf_counter() - started, _tables(workspace))
+    return RunResult(len(to_run.stages), len(launcher.started), time.perf_counter() - started, _tables(planner))
 
 
-def _tables(workspace: Workspace) -> str | None:
-    return workspace.config.dev_dir if workspace.config.mode == "dev" else None
+def _tables(planner: Planner) -> str | None:
+    return planner.config.dev_dir if planner.config.mode == "dev" else None
 
 
 def _backend(
-    workspace: Workspace, to_run: PlannedRun, options: RunOptions, events: BackendEvents
+    planner: Planner, to_run: PlannedRun, options: RunOptions, events: BackendEvents
 ) -> AbstractContextManager[Client]:
     specs = tuple(spec for stage in to_run.stages for spec in stage.operations)
     code = Code(to_run.plan, specs, options.archive)
-    if workspace.config.mode == "prod":
-        return backends.prod(workspace, code, events, to_run.secrets)
-    return backends.dev(workspace, code, events, keep_sandboxes=options.keep_sandboxes, strict=options.strict)
+    if planner.config.mode == "prod":
+        return backends.prod(planner, code, events, to_run.secrets)
+    return backends.dev(planner, code, events, keep_sandboxes=options.keep_sandboxes, strict=options.strict)
 
 
-def _selected(workspace: Workspace, options: RunOptions) -> tuple[str, ...]:
+def _selected(planner: Planner, options: RunOptions) -> tuple[str, ...]:
     """Return the names of the stages to run; raises `ConfigError` for one that is not enabled."""
-    enabled = workspace.config.enabled_stages
+    enabled = planner.config.enabled_stages
     named = (*options.stages, *([options.first] if options.first else ()))
-    check_stage_selection(workspace.config, named)
+    check_stage_selection(planner.config, named)
     if options.first is None:
         return options.stages or enabled
     if options.stages:
@@ -209,13 +209,13 @@ class _Runner:
 
     def __init__(
         self,
-        workspace: Workspace,
+        planner: Planner,
         client: Client,
         launcher: PlanLauncher,
         registry: StageRegistry | None,
         skipped: list[str],
     ) -> None:
-        self._workspace = workspace
+        self._workspace = planner
         self._client = client
         self._launcher = launcher
         self._registry = registry
@@ -225,16 +225,16 @@ class _Runner:
     def _deps(self) -> StageDependencies:
         """What stages share; made when the first one needs it, because OmegaConf is slow to import."""
         config = self._workspace.config
-        data = documents.read(config.path, config.shown)
+        data = documents.read(config.path, config.label)
         return StageDependencies(
             yt_client=self._client,
-            pipeline_config=documents.load_omegaconf(data, config.shown, self._workspace.overrides),
+            pipeline_config=documents.load_omegaconf(data, config.label, self._workspace.overrides),
             configs_dir=os.path.dirname(config.path),
         )
 
     def run_code(self, stage: StageConfig, debug: DebugContext) -> DebugContext:
         """Run a stage's `stage.py`; return what it hands on."""
-        config: Any = documents.load_omegaconf(documents.read(stage.config_path, stage.shown), stage.shown)
+        config: Any = documents.load_omegaconf(documents.read(stage.config_path, stage.label), stage.label)
         # Nothing is written outside .build and .dev, bytecode included.
         sys.dont_write_bytecode = True
         if self._workspace.config.directory not in sys.path:

@@ -12,7 +12,7 @@ _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/\s@#
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 
 
-def check_requirements(path: str, shown: str) -> None:
+def check_requirements(path: str, label: str) -> None:
     """Raise `CredentialsError`, naming the line and not its content, for a URL with credentials in it.
 
     `user@` alone is no secret where the scheme is ssh; `${NAME}` is a variable that pip reads
@@ -26,6 +26,6 @@ def check_requirements(path: str, shown: str) -> None:
                 secret = password if colon else "" if ssh else match["user"]
                 if _VARIABLE.sub("", secret):
                     raise CredentialsError(
-                        f"{quote(shown)}:{number}: a URL with credentials in it",
+                        f"{quote(label)}:{number}: a URL with credentials in it",
                         "write ${NAME} in their place: pip reads it from the environment of the job",
                     )

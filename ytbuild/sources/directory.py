@@ -34,7 +34,7 @@ class Scanner(Protocol):
         """Return the judge for a chain of ignore files."""
         ...
 
-    def shown(self, path: str) -> str:
+    def label(self, path: str) -> str:
         """Return how messages name a path."""
         ...
 
@@ -58,7 +58,7 @@ class Examination:
         self._prefix = prefix
         self._judge = scanner.judge(chain, source.is_module)
         self._trail = trail
-        self._shown = scanner.shown(path)
+        self._label = scanner.label(path)
         self._known: dict[str, tuple[Fingerprint, bytes]] = {}
         if old is not None:
             self._known = {
@@ -85,7 +85,7 @@ class Examination:
             if self._ships(name, False):
                 self._add_link(name, aim)
         for name in subfolders:
-            check_name(name, os.path.join(self._shown, name))
+            check_name(name, os.path.join(self._label, name))
         self._ignored += [(name, is_directory, "", 0, name, False) for name, is_directory in listing.always]
         self.subfolders = tuple(sorted(subfolders + self._linked))
         self.linked = tuple(self._linked)
@@ -93,7 +93,7 @@ class Examination:
     def hash(self, name: str, print_: Fingerprint) -> Hashed:
         """Read and hash one of the files in `unhashed`; raises what `hash_content` raises."""
         path = f"{self._path}/{name}"
-        hashed = hash_content(path, f"{self._shown}/{name}", print_, self._scanner.index.recent)
+        hashed = hash_content(path, f"{self._label}/{name}", print_, self._scanner.index.recent)
         self._add_hashed(name, hashed.fingerprint, hashed.digest)
         return hashed
 
@@ -120,10 +120,10 @@ class Examination:
         return reason is None
 
     def _add_file(self, name: str, print_: Fingerprint) -> None:
-        shown = f"{self._shown}/{name}"
+        label = f"{self._label}/{name}"
         if not stat.S_ISREG(print_[0]):
-            raise special(shown, print_[0])
-        check_name(name, shown)
+            raise special(label, print_[0])
+        check_name(name, label)
         known = self._known.get(name)
         if known is not None and known[0] == print_:
             self._add_hashed(name, print_, known[1])
@@ -134,49 +134,49 @@ class Examination:
         self._files.append((name, print_[3], is_executable(print_), digest, print_))
 
     def _add_link(self, name: str, aim: Fingerprint | None) -> None:
-        shown = f"{self._shown}/{name}"
-        check_name(name, shown)
+        label = f"{self._label}/{name}"
+        check_name(name, label)
         real = os.path.realpath(os.path.join(self._path, name))
         if aim is None:
             raise SymlinkError(
-                f"{quote(shown)} is a link that leads nowhere ({quote(os.readlink(os.path.join(self._path, name)))})",
+                f"{quote(label)} is a link that leads nowhere ({quote(os.readlink(os.path.join(self._path, name)))})",
                 "repair it, or leave it out with a line in .ytignore",
             )
         is_directory = stat.S_ISDIR(aim[0])
         if not is_directory and not stat.S_ISREG(aim[0]):
-            raise special(f"{shown} -> {real}", aim[0])
-        self._check_may_ship(real, shown, is_directory)
+            raise special(f"{label} -> {real}", aim[0])
+        self._check_may_ship(real, label, is_directory)
         if self._source.is_module:
             if is_directory:
-                self._follow(name, real, shown)
+                self._follow(name, real, label)
             else:
-                self._add_hashed(name, *self._scanner.index.hash_file(real, shown))
+                self._add_hashed(name, *self._scanner.index.hash_file(real, label))
             return
-        self._check_contained(real, shown)
+        self._check_contained(real, label)
         if is_directory:
             self._links.append((name, real, True, 0, False, b"", aim))
             return
-        print_, digest = self._scanner.index.hash_file(real, shown)
+        print_, digest = self._scanner.index.hash_file(real, label)
         self._links.append((name, real, False, print_[3], is_executable(print_), digest, print_))
 
-    def _follow(self, name: str, real: str, shown: str) -> None:
+    def _follow(self, name: str, real: str, label: str) -> None:
         here = os.path.realpath(self._path)
         if any((place + "/").startswith(real + "/") for place in (*self._trail, here)):
             raise SymlinkError(
-                f"{quote(shown)} is a link to {quote(real)}, a directory that it lies in: following it never ends",
+                f"{quote(label)} is a link to {quote(real)}, a directory that it lies in: following it never ends",
                 "leave it out with a line in a .ytignore of the module",
             )
         self._linked.append(name)
 
-    def _check_contained(self, real: str, shown: str) -> None:
+    def _check_contained(self, real: str, label: str) -> None:
         pipeline = self._scanner.pipeline_dir + "/"
         if not real.startswith(pipeline):
             raise SymlinkError(
-                f"{quote(shown)} is a link to {quote(real)}, outside the pipeline",
+                f"{quote(label)} is a link to {quote(real)}, outside the pipeline",
                 "copy what it points to into the pipeline, or leave the link out with a line in .ytignore",
             )
 
-    def _check_may_ship(self, real: str, shown: str, is_directory: bool) -> None:
+    def _check_may_ship(self, real: str, label: str, is_directory: bool) -> None:
         """Raise `SymlinkError` for a link into a part of the pipeline that never ships."""
         pipeline = self._scanner.pipeline_dir + "/"
         if not real.startswith(pipeline) or f"{real}/".startswith(self._source.path + "/"):
@@ -186,22 +186,22 @@ class Examination:
         never = parts[0] in NEVER_SHIPPED or any(is_always_left_out(part) for part in parts)
         if never or judge.is_secret(self._scanner.rules, pipeline, f"{real}/x" if is_directory else real):
             raise SymlinkError(
-                f"{quote(shown)} is a link to {quote(inside)}, which never ships",
+                f"{quote(label)} is a link to {quote(inside)}, which never ships",
                 "remove the link: secrets and configuration stay out of archives",
             )
 
 
-def check_name(name: str, shown: str) -> None:
+def check_name(name: str, label: str) -> None:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
         raise FileNameError(
-            f"{quote(shown)}: the name is not valid UTF-8",
+            f"{quote(label)}: the name is not valid UTF-8",
             "rename the file, or leave it out with a line in .ytignore",
         ) from None
 
 
-def special(shown: str, mode: int) -> SpecialFileError:
+def special(label: str, mode: int) -> SpecialFileError:
     kinds = {
         stat.S_IFIFO: "a fifo",
         stat.S_IFSOCK: "a socket",
@@ -210,5 +210,5 @@ def special(shown: str, mode: int) -> SpecialFileError:
     }
     kind = kinds.get(stat.S_IFMT(mode), "no regular file")
     return SpecialFileError(
-        f"{quote(shown)} is {kind}", "only files, directories and links can ship; leave it out with .ytignore"
+        f"{quote(label)} is {kind}", "only files, directories and links can ship; leave it out with .ytignore"
     )

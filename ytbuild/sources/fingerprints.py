@@ -127,7 +127,7 @@ class FingerprintIndex:
         self.targets[key] = record
         self._dirty = True
 
-    def hash_file(self, path: str, shown: str) -> Hashed:
+    def hash_file(self, path: str, label: str) -> Hashed:
         """Return fingerprint and hash of one regular file, from the index when it is unchanged.
 
         Raises `SourceError` when it cannot be read and `ChangedWhileBuildingError` when it does not stay still.
@@ -135,12 +135,12 @@ class FingerprintIndex:
         try:
             now = fingerprint(os.stat(path))
         except OSError as error:
-            raise SourceError(f"cannot read {quote(shown)}: {error.strerror}", "check the path") from error
+            raise SourceError(f"cannot read {quote(label)}: {error.strerror}", "check the path") from error
         self._seen_files.add(path)
         known = self._files.get(path)
         if known is not None and known[0] == now and changed_ns(now) < known[2]:
             return Hashed(now, known[1])
-        hashed = hash_content(path, shown, now, self.recent)
+        hashed = hash_content(path, label, now, self.recent)
         self._files[path] = (hashed.fingerprint, hashed.digest, 0)
         self._fresh_files.add(path)
         self._dirty = True
@@ -197,7 +197,7 @@ class FingerprintIndex:
         return now - time.time_ns()
 
 
-def hash_content(path: str, shown: str, expected: Fingerprint, recent: RecentContents | None = None) -> Hashed:
+def hash_content(path: str, label: str, expected: Fingerprint, recent: RecentContents | None = None) -> Hashed:
     """Read a regular file and return its hash with the fingerprint that it had while it was read.
 
     `expected` is the fingerprint that the caller saw; a file that differs from it by now is read again. Raises
@@ -217,18 +217,18 @@ def hash_content(path: str, shown: str, expected: Fingerprint, recent: RecentCon
                 os.close(descriptor)
         except OSError as error:
             raise SourceError(
-                f"cannot read {quote(shown)}: {error.strerror}",
+                f"cannot read {quote(label)}: {error.strerror}",
                 "make it readable, or leave it out with a line in .ytignore",
             ) from error
         if not is_regular(after):
-            raise SpecialFileError(f"{quote(shown)} is no regular file any more", "run the command again")
+            raise SpecialFileError(f"{quote(label)} is no regular file any more", "run the command again")
         if after == expected:
             if recent is not None and data:
                 recent.keep(path, data)
             return Hashed(after, digest)
         expected = after
     raise ChangedWhileBuildingError(
-        f"{quote(shown)} changes while it is being read", "stop what writes to it, or leave it out with .ytignore"
+        f"{quote(label)} changes while it is being read", "stop what writes to it, or leave it out with .ytignore"
     )
 
 

@@ -31,7 +31,7 @@ class LeftOut(NamedTuple):
     secret: bool
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The place and the text of the line, for a message."""
         return f"{quote(self.file)}:{self.line}: {quote(self.text)}" if self.file else f"the name {quote(self.text)}"
 
@@ -78,26 +78,26 @@ class IgnoreChain:
     identity: bytes
     parent: IgnoreChain | None = None
     path: str = ""
-    shown: str = ""
+    label: str = ""
     prefix: bytes = b""
     digest: bytes = b""
 
-    def extended(self, path: str, shown: str, prefix: bytes, digest: bytes) -> IgnoreChain:
+    def extended(self, path: str, label: str, prefix: bytes, digest: bytes) -> IgnoreChain:
         """Return the chain for a directory that holds an ignore file of its own with this content hash."""
         # The name is part of it because verdicts name the file.
-        name = os.fsencode(shown)
+        name = os.fsencode(label)
         identity = xxh3_128_digest(self.identity + b"%d:%s%d:%s" % (len(prefix), prefix, len(name), name) + digest)
-        return IgnoreChain(identity, self, path, shown, prefix, digest)
+        return IgnoreChain(identity, self, path, label, prefix, digest)
 
     @cached_property
     def files(self) -> tuple[IgnoreFile, ...]:
         """The parsed files, the deepest first."""
         if self.parent is None:
             return ()
-        data = ytignore.read_bytes(self.path, self.shown)
+        data = ytignore.read_bytes(self.path, self.label)
         if xxh3_128_digest(data) != self.digest[:16]:
-            raise IgnoreFileError(f"{quote(self.shown)} changed during the build", "run the command again")
-        return (ytignore.parse(data, self.shown, self.prefix), *self.parent.files)
+            raise IgnoreFileError(f"{quote(self.label)} changed during the build", "run the command again")
+        return (ytignore.parse(data, self.label, self.prefix), *self.parent.files)
 
 
 class Judge:

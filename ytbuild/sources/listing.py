@@ -42,7 +42,7 @@ def is_always_left_out(name: str) -> bool:
     return name in ALWAYS_LEFT_OUT or name.endswith(".pyc")
 
 
-def list_folder(path: str, shown: str) -> Listing:
+def list_folder(path: str, label: str) -> Listing:
     """List one directory; raises `SourceError` when it cannot be read."""
     files: list[FileRow] = []
     links: list[LinkRow] = []
@@ -75,7 +75,7 @@ def list_folder(path: str, shown: str) -> Listing:
             os.close(descriptor)
     except OSError as error:
         raise SourceError(
-            f"cannot read the directory {quote(shown)}: {error.strerror}",
+            f"cannot read the directory {quote(label)}: {error.strerror}",
             "make it readable, or leave it out with a line in .ytignore",
         ) from error
     files.sort()

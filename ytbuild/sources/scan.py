@@ -128,9 +128,9 @@ class TreeScanner:
             path = os.path.join(folder, name)
             reason = self.judge(chain, source.is_module).left_out(prefix, folder, name, os.path.isdir(path))
             if reason is not None or is_always_left_out(name):
-                by = reason.shown if reason else f"the name {name}"
+                by = reason.label if reason else f"the name {name}"
                 raise SourceError(
-                    f"{quote(source.shown)} is left out by {by}",
+                    f"{quote(source.label)} is left out by {by}",
                     "remove the rule, or bring it back with a line that begins with '!'",
                 )
             folder, prefix = path, prefix + os.fsencode(name) + b"/"
@@ -139,9 +139,9 @@ class TreeScanner:
         chain = self._outer_chain(source)
         status = os.stat(source.path)
         if not stat.S_ISREG(status.st_mode):
-            raise special(source.shown, status.st_mode)
-        check_name(source.arcname, source.shown)
-        hashed = self.index.hash_file(source.path, source.shown)
+            raise special(source.label, status.st_mode)
+        check_name(source.arcname, source.label)
+        hashed = self.index.hash_file(source.path, source.label)
         executable = is_executable(hashed.fingerprint)
         entry = Entry("", source.path, hashed.fingerprint[3], executable, hashed.digest, "")
         parts = (b"file", chain.identity, hashed.digest, b"x" if executable else b"-")
@@ -163,14 +163,14 @@ class TreeScanner:
         path = os.path.join(folder, ".ytignore")
         if not os.path.lexists(path):
             return chain
-        return chain.extended(path, self.shown(path), prefix, self._ignore_digest(path))
+        return chain.extended(path, self.label(path), prefix, self._ignore_digest(path))
 
     def _ignore_digest(self, path: str) -> bytes:
         if os.path.islink(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
-            ytignore.read_bytes(path, self.shown(path))
-        return self.index.hash_file(path, self.shown(path)).digest
+            ytignore.read_bytes(path, self.label(path))
+        return self.index.hash_file(path, self.label(path)).digest
 
-    def shown(self, path: str) -> str:
+    def label(self, path: str) -> str:
         """Return how messages name a path: relative to the pipeline when it lies in it."""
         inside = path.startswith(self.pipeline_dir + "/")
         return path[len(self.pipeline_dir) + 1 :] if inside else path
@@ -178,7 +178,7 @@ class TreeScanner:
     def _visit(self, source: Source, relative: str, chain: IgnoreChain, trail: tuple[str, ...]) -> _Visit:
         path = f"{source.path}/{relative}".rstrip("/")
         key = f"module:{path}" if source.is_module else path
-        listing = list_folder(path, self.shown(path))
+        listing = list_folder(path, self.label(path))
         self.seen_folders.add(key)
         raw = self.index.folder(key)
         old = FolderRecord(*raw) if raw is not None else None
@@ -207,7 +207,7 @@ class TreeScanner:
         if not digest:
             return chain
         ignore_file = os.path.join(path, ".ytignore")
-        return chain.extended(ignore_file, self.shown(ignore_file), prefix, digest)
+        return chain.extended(ignore_file, self.label(ignore_file), prefix, digest)
 
 
 def _lineage(chain: IgnoreChain) -> list[IgnoreChain]:

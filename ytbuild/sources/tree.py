@@ -24,7 +24,7 @@ class Source:
     """A file or folder of the user's and its place in the archive.
 
     `path` is absolute and free of links, `arcname` has no slash at the ends, `top` is the outermost directory
-    whose ignore file counts (the pipeline, or the module itself), and `shown` names the source in messages. What
+    whose ignore file counts (the pipeline, or the module itself), and `label` names the source in messages. What
     ships `always` is not asked of any ignore file.
     """
 
@@ -32,7 +32,7 @@ class Source:
     arcname: str
     top: str
     is_module: bool
-    shown: str
+    label: str
     always: bool = False
 
 
@@ -129,11 +129,11 @@ class Tree:
         inner = {folder + link[0] for folder, link in links if link[1].startswith(root)}
         for folder, (name, real, is_directory, size, executable, digest, _) in links:
             relative = folder + name
-            shown = quote(os.path.join(self.source.shown, relative))
+            label = quote(os.path.join(self.source.label, relative))
             if not (real + "/").startswith(root):
                 if is_directory:
                     raise SymlinkError(
-                        f"{shown} is a link to the directory {quote(real)}, outside its own source",
+                        f"{label} is a link to the directory {quote(real)}, outside its own source",
                         "add that directory to pipeline.upload_paths, or leave the link out with .ytignore",
                     )
                 yield Entry(relative, real, size, executable, digest, "")
@@ -143,7 +143,7 @@ class Tree:
             whole = is_directory and any(other.startswith(inside) for other in shipped | inner)
             if not (whole or aim in shipped):
                 raise SymlinkError(
-                    f"{shown} is a link to {quote(aim or '.')}, which is left out of the archive",
+                    f"{label} is a link to {quote(aim or '.')}, which is left out of the archive",
                     "ship what it points to, or leave the link out with a line in .ytignore as well",
                 )
             yield Entry(relative, "", 0, False, b"", os.path.relpath(real, os.path.join(root, folder)))

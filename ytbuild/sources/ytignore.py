@@ -46,11 +46,11 @@ class Match(NamedTuple):
 class IgnoreFile:
     """The patterns of one file, tested against paths below the directory that it governs.
 
-    `shown` is how messages name the file; `prefix` is its directory relative to the outermost one, as bytes,
+    `label` is how messages name the file; `prefix` is its directory relative to the outermost one, as bytes,
     with a slash at the end unless empty.
     """
 
-    shown: str
+    label: str
     prefix: bytes
     patterns: tuple[Pattern, ...]
     names: re.Pattern[bytes] | None
@@ -68,12 +68,12 @@ class IgnoreFile:
                 continue
             subject = name if pattern.basename else path
             if re.compile(pattern.regex, re.DOTALL).fullmatch(subject):
-                return Match(self.shown, pattern)
+                return Match(self.label, pattern)
         return None
 
 
-def parse(data: bytes, shown: str, prefix: bytes = b"") -> IgnoreFile:
-    """Return the patterns in `data`, the content of the file that messages call `shown`.
+def parse(data: bytes, label: str, prefix: bytes = b"") -> IgnoreFile:
+    """Return the patterns in `data`, the content of the file that messages call `label`.
 
     Raises `IgnoreFileError` when it is not UTF-8 text.
     """
@@ -82,18 +82,18 @@ def parse(data: bytes, shown: str, prefix: bytes = b"") -> IgnoreFile:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise IgnoreFileError(
-            f"{quote(shown)}:{line}: not UTF-8 text",
+            f"{quote(label)}:{line}: not UTF-8 text",
             "save the file as UTF-8: a rule that cannot be read protects nothing",
         ) from None
     if b"\0" in data:
-        raise IgnoreFileError(f"{quote(shown)}: holds a NUL byte", "save the file as UTF-8 text")
+        raise IgnoreFileError(f"{quote(label)}: holds a NUL byte", "save the file as UTF-8 text")
     patterns = tuple(
         pattern
         for number, line in enumerate(data.removeprefix(_BOM).split(b"\n"), 1)
         if (pattern := _parse_line(line.removesuffix(b"\r"), number)) is not None
     )
     return IgnoreFile(
-        shown,
+        label,
         prefix,
         patterns,
         any_of([pattern.regex for pattern in patterns if pattern.basename]),
@@ -101,23 +101,23 @@ def parse(data: bytes, shown: str, prefix: bytes = b"") -> IgnoreFile:
     )
 
 
-def read(path: str, shown: str, prefix: bytes = b"") -> IgnoreFile:
+def read(path: str, label: str, prefix: bytes = b"") -> IgnoreFile:
     """Parse the ignore file at `path`; raises `IgnoreFileError` when it cannot be read."""
-    return parse(read_bytes(path, shown), shown, prefix)
+    return parse(read_bytes(path, label), label, prefix)
 
 
-def read_bytes(path: str, shown: str) -> bytes:
+def read_bytes(path: str, label: str) -> bytes:
     """Return the content of an ignore file; raises `IgnoreFileError` when it is no readable regular file."""
     if os.path.islink(path):
         raise IgnoreFileError(
-            f"{quote(shown)} is a symbolic link",
+            f"{quote(label)} is a symbolic link",
             "put a regular file there: like git, ytbuild does not follow a link to an ignore file",
         )
     try:
         return read_regular(path)
     except OSError as error:
         raise IgnoreFileError(
-            f"cannot read {quote(shown)}: {error.strerror}", "make it a readable file, or remove it"
+            f"cannot read {quote(label)}: {error.strerror}", "make it a readable file, or remove it"
         ) from error
 
 

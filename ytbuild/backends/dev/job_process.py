@@ -34,7 +34,7 @@ class Job:
     cluster's jobs see links too. `time_limit` is in seconds, `max_row_weight` in bytes.
     """
 
-    shown: str
+    label: str
     command: str
     sandbox: str
     archive: str

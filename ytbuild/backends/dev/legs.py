@@ -172,7 +172,7 @@ class LegRunner:
         if self._jobs.stopped or failed >= limit:
             self.give_up(_job_error(job, problem))
             return True
-        self._warned(f"{job.shown} {problem}; started again (failed jobs: {failed}, allowed: {limit - 1})")
+        self._warned(f"{job.label} {problem}; started again (failed jobs: {failed}, allowed: {limit - 1})")
         return False
 
     def _job(
@@ -183,7 +183,7 @@ class LegRunner:
         shown_leg = "" if leg.leg == spec.kind else f".{leg.leg}"
         retried = f".retry{attempt}" if attempt else ""
         return Job(
-            shown=f"{spec.shown}: job {index} of {leg.leg}",
+            label=f"{spec.label}: job {index} of {leg.leg}",
             command=leg.command,
             sandbox=os.path.join(self.folder, f"sandbox.{leg.leg}.{index}{retried}"),
             archive=around.archive,
@@ -227,7 +227,7 @@ def _job_error(job: Job, problem: str) -> JobFailed:
     text = f"; the end of its stderr:\n{said}" if said else "; it wrote nothing to stderr"
     feed = f" < {shlex.quote(job.stdin)}" if job.stdin else ""
     return JobFailed(
-        f"{job.shown} {problem}{text}",
+        f"{job.label} {problem}{text}",
         f"its log is {quote(job.log)}, its sandbox {quote(job.sandbox)}; run it again with:\n"
         f"  {shlex.quote(repeat_script.path(job.sandbox))}{feed}",
         said,

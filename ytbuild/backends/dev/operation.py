@@ -70,7 +70,7 @@ class DevOperation:
             if self._state != "running":
                 return
             self._state = "aborted"
-        self._legs.give_up(OperationFailed(f"{self._spec.shown} was aborted", "start it again"))
+        self._legs.give_up(OperationFailed(f"{self._spec.label} was aborted", "start it again"))
         self._thread.join()
 
     def progress(self) -> OperationProgress:
@@ -106,7 +106,7 @@ class DevOperation:
         if limit is None:
             return None
         error = OperationFailed(
-            f"{self._spec.shown} ran longer than its time_limit, {limit:g}s", "raise the limit, or give it less to do"
+            f"{self._spec.label} ran longer than its time_limit, {limit:g}s", "raise the limit, or give it less to do"
         )
         timer = threading.Timer(limit, self._legs.give_up, [error])
         timer.daemon = True
@@ -143,7 +143,7 @@ class DevOperation:
             spec, legs = self._spec, self._legs
             result = run_query(query, self._around.tables, legs.folder, spec.max_row_weight, legs.cancellation)
         except QueryError as error:
-            raise QueryError(f"{self._spec.shown}: {error.message}", error.hint) from None
+            raise QueryError(f"{self._spec.label}: {error.message}", error.hint) from None
         return sum(rows for _, rows in result.written)
 
     def _check_sorted(self) -> bool:
@@ -159,7 +159,7 @@ class DevOperation:
             return True
         how = f"is sorted by {', '.join(known)}" if known else "is not known to be sorted"
         text = (
-            f"{spec.shown}: {spec.input_table} {how}, and the cluster refuses to reduce a table that is not "
+            f"{spec.label}: {spec.input_table} {how}, and the cluster refuses to reduce a table that is not "
             f"sorted by {', '.join(columns)}"
         )
         if around.strict:
@@ -174,7 +174,7 @@ class DevOperation:
             sorting.sort_files(sources, path, columns, self._legs.folder, self._legs.cancellation)
         except TableError as error:
             raise OperationFailed(
-                f"{self._spec.shown}, sorting by {', '.join(columns)}: {error.message}", error.hint
+                f"{self._spec.label}, sorting by {', '.join(columns)}: {error.message}", error.hint
             ) from None
         return path
 

@@ -43,8 +43,8 @@ def of_failed(
     log = write_log(connection, log_dir, f"{spec.stage}.{spec.name}.{operation}.log", [link, error, *map(vars, jobs)])
     hint = f"see {link}" + (f"\nits whole log is {quote(log)}" if log else "")
     if not jobs:
-        return OperationFailed(f"{spec.shown} failed: {reason}", hint)
-    text = f"{spec.shown} failed: {reason}{_stderrs(jobs, said)}"
+        return OperationFailed(f"{spec.label} failed: {reason}", hint)
+    text = f"{spec.label} failed: {reason}{_stderrs(jobs, said)}"
     return JobFailed(text, hint, "\n".join(filter(None, said)))
 
 
@@ -99,10 +99,10 @@ def _stderrs(jobs: Sequence[FailedJob], said: Sequence[str]) -> str:
         return "; its job wrote nothing to stderr"
     if len(said) == 1:
         return f"; the end of its stderr:\n{said[0]}"
-    shown = [
+    label = [
         f"\nthe end of the stderr of the job {job.id}:\n{text}" for job, text in zip(jobs, said, strict=False) if text
     ]
-    return ";" + "".join(shown)
+    return ";" + "".join(label)
 
 
 def _failed_jobs(connection: Connection, operation: str) -> list[FailedJob]:

@@ -83,16 +83,16 @@ class Handle(ABC):
         except ClusterError as error:
             # An error is also what the cluster answers when there is nothing left to abort.
             if self.state == "running":
-                text = f"{self._shown} could not be aborted and may still run: {error.message}"
+                text = f"{self._label} could not be aborted and may still run: {error.message}"
                 raise ClusterError(text, f"abort it by hand: {self._link}", error.codes, error.said) from None
         deadline = time.monotonic() + min(_ABORT_SECONDS, self._connection.config.retry_seconds)
         while self.state == "running" and time.monotonic() < deadline:
             self._over.wait(_FRESH)
 
     @property
-    def _shown(self) -> str:
+    def _label(self) -> str:
         """How messages name it; a query that stage code runs belongs to no operation."""
-        return self._spec.shown if self._spec.stage else self._spec.name
+        return self._spec.label if self._spec.stage else self._spec.name
 
     @abstractmethod
     def progress(self) -> OperationProgress:
@@ -139,5 +139,5 @@ class Handle(ABC):
     def _lost(self, error: ClusterError) -> ClusterError:
         """Return the error of a cluster that does not say how it stands."""
         keeps_on = "; it could not be followed any further" if error.transient else ""
-        text = f"{self._shown}: {error.message}{keeps_on}"
+        text = f"{self._label}: {error.message}{keeps_on}"
         return ClusterError(text, f"see {self._link}\n{error.hint}", error.codes, error.said, error.transient)

@@ -37,7 +37,7 @@ def start(
     if spec.kind == "yql":
         return start_query(connection, spec, log_dir)
     typed_job.check(spec)
-    with connection.doing(spec.shown):
+    with connection.doing(spec.label):
         before = submission.prepare(connection, spec)
         started = submission.start(connection, spec, archive, before, warned)
     return ProdOperation(connection, spec, before, started, warned, log_dir)
@@ -87,7 +87,7 @@ class ProdOperation(Handle):
             unknown = set(self._spec.passed_on["spec"]) & set(found["unrecognized_spec"])
             if unknown:
                 keys = ", ".join(sorted(unknown))
-                self._warned(f"{self._spec.shown}: the cluster does not know these keys of spec: {keys}")
+                self._warned(f"{self._spec.label}: the cluster does not know these keys of spec: {keys}")
         return found
 
     def _stop(self) -> None:
@@ -95,16 +95,16 @@ class ProdOperation(Handle):
 
     def _conclude(self, state: State, seconds: float) -> OperationResult:
         connection, spec = self._connection, self._spec
-        with contextlib.suppress(ClusterError), connection.translated(spec.shown):
+        with contextlib.suppress(ClusterError), connection.translated(spec.label):
             self._finalize(state)
         if state == "completed":
             return OperationResult(self._before.rows_in, submission.rows_out(connection, spec, self._before), seconds)
         if state == "failed":
             raise failed_operation.of_failed(connection, spec, self.id, self.link, self._log_dir)
         if self._abort_asked:
-            raise OperationFailed(f"{spec.shown} was aborted", "start it again")
+            raise OperationFailed(f"{spec.label} was aborted", "start it again")
         reason = failed_operation.reason_of(connection, failed_operation.result_error(connection, self.id))
-        raise OperationFailed(f"{spec.shown} was aborted on the cluster: {reason}", f"see {self.link}")
+        raise OperationFailed(f"{spec.label} was aborted on the cluster: {reason}", f"see {self.link}")
 
 
 def _number(value: Any) -> int:

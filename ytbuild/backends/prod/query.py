@@ -25,7 +25,7 @@ _STAGE = {"stage": "production"}
 
 def start_query(connection: Connection, spec: OperationSpec, log_dir: str) -> QueryOperation:
     """Start the query of an operation of kind yql; `log_dir` is where the whole of what went wrong is written."""
-    with undisturbed(), connection.doing(spec.shown if spec.stage else spec.name):
+    with undisturbed(), connection.doing(spec.label if spec.stage else spec.name):
         answer = connection.command("start_query", {**rendered(spec, None), **_STAGE})
         id = str(answer["query_id"])
         connection.started[id] = Command("abort_query", {"query_id": id, **_STAGE})
@@ -72,7 +72,7 @@ class QueryOperation(Handle):
         """
         if not self._results:
             return []
-        with self._connection.doing(self._shown):
+        with self._connection.doing(self._label):
             return repeated(self._read, self._connection.config.retry_seconds)
 
     def _ask(self) -> Mapping[str, Any]:
@@ -86,7 +86,7 @@ class QueryOperation(Handle):
             self._results = int(self._get("result_count").get("result_count") or 0)
             return OperationResult(0, self._row_count(), seconds)
         if state == "aborted" and self._abort_asked:
-            raise OperationFailed(f"{self._shown} was aborted", "start it again")
+            raise OperationFailed(f"{self._label} was aborted", "start it again")
         raise self._failure(state)
 
     def _failure(self, state: State) -> QueryError:
@@ -98,7 +98,7 @@ class QueryOperation(Handle):
         parts = [self.link, str(self._spec.query), error]
         log = failed_operation.write_log(self._connection, self._log_dir, name, parts)
         hint = f"see {self.link}" + (f"\nits whole log is {quote(log)}" if log else "")
-        return QueryError(f"{self._shown} {state}: {failed_operation.reason_of(self._connection, error)}", hint)
+        return QueryError(f"{self._label} {state}: {failed_operation.reason_of(self._connection, error)}", hint)
 
     def _get(self, *attributes: str) -> Mapping[str, Any]:
         parameters = {"query_id": self.id, "attributes": list(attributes), **_STAGE}
@@ -121,10 +121,10 @@ class QueryOperation(Handle):
         meta = self._meta()
         if meta.get("error"):
             reason = failed_operation.reason_of(self._connection, plain_error(meta["error"]))
-            raise QueryError(f"{self._shown} failed: {reason}", f"see {self.link}")
+            raise QueryError(f"{self._label} failed: {reason}", f"see {self.link}")
         if meta.get("is_truncated"):
             hint = "write it into a table with INSERT INTO, and read that"
-            raise QueryError(f"{self._shown}: the cluster has kept only the first rows of the result", hint)
+            raise QueryError(f"{self._label}: the cluster has kept only the first rows of the result", hint)
         parameters = {
             "query_id": self.id,
             "result_index": self._results - 1,
@@ -138,6 +138,6 @@ class QueryOperation(Handle):
         count = int((meta.get("data_statistics") or {}).get("row_count", len(lines)))
         # The client returns an answer that broke off as if it were whole.
         if len(lines) != count or not (content.endswith(b"}\n") or not content):
-            text = f"{self._shown}: the rows of the result did not arrive whole"
+            text = f"{self._label}: the rows of the result did not arrive whole"
             raise ClusterError(text, "run it again", transient=True)
         return [cluster_json.decoded(line) for line in lines]

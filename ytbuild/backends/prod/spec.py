@@ -70,7 +70,7 @@ def with_row_weight(query: str, weight: str) -> str:
 def _common(spec: OperationSpec) -> dict[str, Any]:
     resources = spec.resources
     found: dict[str, Any] = {
-        "title": spec.shown,
+        "title": spec.label,
         "pool": resources.pool,
         # The official client publishes the whole command line here; over its list it takes no shorter one.
         "started_by": {"command": "ytbuild"},

@@ -82,7 +82,7 @@ def start(
             stack.enter_context(typed_job.pickling(client, spec, connection.config.pickling))
             if not before.has_output:
                 stack.enter_context(_with_output(connection, _plain_path(spec.output_table)))
-        with connection.translated(spec.shown):
+        with connection.translated(spec.label):
             body = builder.build(client)
     parameters = {"operation_type": spec.kind, "spec": body}
     queue = _Queue(connection, spec, warned, builder.get_toucher(client=client))
@@ -152,10 +152,10 @@ class _Queue:
                 if time.monotonic() >= deadline:
                     raise self._no_room(error, seconds) from None
             if pause == _FIRST_PAUSE:
-                self._warned(f"{self._spec.shown}: {self._pool}; trying again for up to {seconds:g} s")
+                self._warned(f"{self._spec.label}: {self._pool}; trying again for up to {seconds:g} s")
             time.sleep(max(0, min(pause, deadline - time.monotonic())))
             pause = min(_LONGEST_PAUSE, pause * 2)
-            with self._connection.translated(self._spec.shown):
+            with self._connection.translated(self._spec.label):
                 # The client's cache may throw the files of a TypedJob out meanwhile.
                 self._touch()
 
@@ -165,7 +165,7 @@ class _Queue:
         client = self._connection.client()
         # Longer than for other commands: an operation whose start nobody heard of runs all the same.
         timeout = client.config["start_operation_request_timeout"]
-        with undisturbed(), self._connection.translated(self._spec.shown):
+        with undisturbed(), self._connection.translated(self._spec.label):
             answer = make_formatted_request(
                 "start_operation", dict(parameters), format=None, timeout=timeout, client=client
             )
@@ -174,9 +174,9 @@ class _Queue:
             return id
 
     def _no_room(self, error: ClusterError, seconds: float) -> ClusterError:
-        said = error.message.removeprefix(f"{self._spec.shown}: ")
+        said = error.message.removeprefix(f"{self._spec.label}: ")
         return ClusterError(
-            f"{self._spec.shown}: {self._pool}, and so it was for {seconds:g} s: {said}",
+            f"{self._spec.label}: {self._pool}, and so it was for {seconds:g} s: {said}",
             error.hint,
             error.codes,
             error.said,
@@ -196,7 +196,7 @@ def _counts(path: str) -> Command:
 
 def _existing(answer: Answer, spec: OperationSpec, path: str) -> int:
     if answer.error is not None and RESOLVE_ERROR in answer.error.codes:
-        raise TableError(f"{spec.shown}: there is no table {path}", "correct input_table, or write the table first")
+        raise TableError(f"{spec.label}: there is no table {path}", "correct input_table, or write the table first")
     if answer.error is not None:
         raise answer.error
     return _row_count(answer)
@@ -205,7 +205,7 @@ def _existing(answer: Answer, spec: OperationSpec, path: str) -> int:
 def _check_files(spec: OperationSpec, files: list[str], answers: list[Answer]) -> None:
     for path, answer in zip(files, answers, strict=True):
         if answer.error is None and not _value(answer):
-            raise TableError(f"{spec.shown}: there is no file {path}", "correct file_paths, or upload the file first")
+            raise TableError(f"{spec.label}: there is no file {path}", "correct file_paths, or upload the file first")
 
 
 def _row_count(answer: Answer) -> int:

@@ -46,12 +46,12 @@ def check(spec: OperationSpec) -> None:
     if not has_typed(spec):
         return
     if any(leg.typed_job is None for leg in spec.legs):
-        raise ValueError(f"{spec.shown}: both legs are commands, or both are TypedJobs")
+        raise ValueError(f"{spec.label}: both legs are commands, or both are TypedJobs")
     import yt.skiff
 
     if spec.kind != "vanilla" and not yt.skiff.AVAILABLE:
         raise TypedJobError(
-            f"{spec.shown}: a TypedJob needs the package ytsaurus-yson, and it is not installed here",
+            f"{spec.label}: a TypedJob needs the package ytsaurus-yson, and it is not installed here",
             "pip install ytsaurus-yson (the job's image needs it, too, when modules are not uploaded)",
         )
 
@@ -129,7 +129,7 @@ def pickling(client: Any, spec: OperationSpec, settings: Mapping[str, bool]) -> 
     before = {key: config[key] for key in ("ignore_system_modules", "module_filter") if key in config}
     if settings.get("ignore_system_modules"):
         if "ignore_system_modules" not in before:
-            text = f"{spec.shown}: this ytsaurus-client does not know pipeline.pickling.ignore_system_modules"
+            text = f"{spec.label}: this ytsaurus-client does not know pipeline.pickling.ignore_system_modules"
             raise TypedJobError(text, "pip install --upgrade ytsaurus-client, or set disable_module_upload instead")
         config["ignore_system_modules"] = True
     if settings.get("disable_module_upload"):

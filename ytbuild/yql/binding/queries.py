@@ -236,8 +236,8 @@ class _Selecting:
     def _order(self, scope: Scope, results: list[Column], columns: tuple[Column, ...]) -> tuple[str, list[str]]:
         """Return ORDER BY, and the items that it needs in the select list below it."""
         distinct = self._select.distinct
-        shown = {column.name: column.value for column in (columns if distinct else results)}
-        binder = self._binder(OrderScope(shown, None if distinct else scope))
+        visible = {column.name: column.value for column in (columns if distinct else results)}
+        binder = self._binder(OrderScope(visible, None if distinct else scope))
         terms, items = [], []
         for order in self._select.order_by:
             value = self._sortable(order, binder)

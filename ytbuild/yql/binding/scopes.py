@@ -171,10 +171,10 @@ class RowScope:
         raise node.place.error(f"there is no table {table} in this SELECT", hint or "give it that name with AS")
 
     def _unknown(self, node: ColumnName, known: list[str]) -> QueryError:
-        shown = f"{node.table}.{node.name}" if node.table else node.name
+        written = f"{node.table}.{node.name}" if node.table else node.name
         columns = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
         hint = closest(node.name, known) or (f"the columns are {columns}" if known else "the rows have no columns")
-        return node.place.error(f"unknown column {shown}", hint)
+        return node.place.error(f"unknown column {written}", hint)
 
     def aggregate(self, call: Call, value: Typed) -> Typed:
         raise call.place.error(f"the aggregate function {call.name} stands {self.where}")

@@ -100,7 +100,7 @@ class Cursor:
 
     def unexpected(self, expected: str, hint: str = "") -> QueryError:
         """Return the error for a token where something else is expected."""
-        return self.place.error(f"expected {expected}, found {self.token.shown}", hint)
+        return self.place.error(f"expected {expected}, found {self.token.label}", hint)
 
     def deeper(self) -> None:
         """Count one level of nesting; raises `QueryError` for more than dev follows."""

@@ -35,7 +35,7 @@ class Token:
     value: Any = None
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """How messages name the token."""
         return (
             "the end of the query"
