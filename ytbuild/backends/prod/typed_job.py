@@ -1,8 +1,8 @@
 """TypedJobs: pickled by the official client, and unpickled only where the archive's code can be imported.
 
 The client pickles a job by reference: its class is imported in the job's sandbox, where the archive is still packed.
-So what is pickled is a call of builtins: it runs `sandbox.py`, whose text it carries, and then unpickles the job.
-Nothing of ytbuild is imported in the job.
+So what is pickled is a call of builtins: it runs `typed_job_sandbox.py`, whose text it carries, and then unpickles
+the job. Nothing of ytbuild is imported in it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Shipped:
         return count
 
     def __reduce__(self) -> tuple[Any, ...]:
-        text = pkgutil.get_data(__package__, "sandbox.py")
+        text = pkgutil.get_data(__package__, "typed_job_sandbox.py")
         assert text is not None
         known = {
             "sandbox": text.decode(),
