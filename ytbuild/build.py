@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ytbuild.base import cachefile
+from ytbuild.base import files, locks
 from ytbuild.base.errors import StoreError
 from ytbuild.graph.plan import Plan, Planner, collector_paused
 from ytbuild.graph.target import Target
@@ -198,17 +198,17 @@ def extract(result: BuildResult, planner: Planner, store: LocalStore) -> str:
     from ytbuild.archive.extract import extract_archive
 
     destination = os.path.join(planner.build_dir, "source")
-    fresh = cachefile.temporary_name(planner.build_dir)
+    fresh = files.temporary_name(planner.build_dir)
     found = store.find(result.key)
     assert found is not None
     try:
-        with cachefile.translated(fresh):
+        with files.translated(fresh):
             os.mkdir(fresh)
             # The lock tells whoever cleans up that the folder is not abandoned.
-            with cachefile.locked_folder(fresh):
+            with locks.locked_folder(fresh):
                 extract_archive(found.path, found.summary, fresh)
-                with cachefile.locked_folder(planner.build_dir):
-                    cachefile.rename_over(fresh, destination)
+                with locks.locked_folder(planner.build_dir):
+                    files.rename_over(fresh, destination)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return destination

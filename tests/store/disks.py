@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from ytbuild.base import cachefile
+from ytbuild.base import files
 from ytbuild.store import local
 
 
@@ -66,7 +66,7 @@ def unwritable(way: str, folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("utime", "link", "rename", "mkdir", "makedirs", "unlink"):
             patch.setattr(os, name, refuse)
-        for module in (cachefile, local):
+        for module in (files, local):
             patch.setattr(module, "open", read_only, raising=False)
         yield
 
@@ -97,7 +97,7 @@ class FullDisk:
 
 @contextlib.contextmanager
 def full(room: int) -> Iterator[None]:
-    """Leave `room` bytes for everything that is written through `cachefile` until the block ends."""
+    """Leave `room` bytes for everything that is written through `files` until the block ends."""
     left = [room]
 
     def open_(path: str, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
@@ -106,7 +106,7 @@ def full(room: int) -> Iterator[None]:
         return open(path, mode, *arguments, **keywords)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cachefile, "open", open_, raising=False)
+        patch.setattr(files, "open", open_, raising=False)
         # flock wants a real file; who holds which lock is not what these tests are about.
-        patch.setattr(cachefile.fcntl, "flock", lambda *_: None)
+        patch.setattr(files.fcntl, "flock", lambda *_: None)
         yield

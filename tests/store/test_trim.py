@@ -187,8 +187,8 @@ def test_the_folder_of_a_killed_extraction_is_removed_when_it_is_old(
 
 HOLDER = """
 import sys
-from ytbuild import cachefile
-with cachefile.replacing(sys.argv[1]) as file:
+from ytbuild.base import files
+with files.replacing(sys.argv[1]) as file:
     print("ready", flush=True)
     sys.stdin.read()
 """

@@ -15,7 +15,7 @@ from ytbuild.archive.chunks import Chunk
 from ytbuild.archive.compress import Compressing, Compressors
 from ytbuild.archive.manifest import StoredChunk
 from ytbuild.base.errors import ChangedWhileBuildingError
-from ytbuild.base.reading import READ_NO_LINK
+from ytbuild.base.files import READ_NO_LINK
 from ytbuild.base.text import quote
 from ytbuild.graph.target import Member
 from ytbuild.sources.fingerprints import PIECE_SIZE, RecentContents

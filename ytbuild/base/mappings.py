@@ -8,8 +8,8 @@ from typing import Any
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return a mapping with another one's values over it, key by key down to the values."""
-    found = dict(base)
+    result = dict(base)
     for key, value in over.items():
-        old = found.get(key)
-        found[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
-    return found
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return result

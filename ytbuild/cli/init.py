@@ -7,7 +7,7 @@ import shlex
 
 import click
 
-from ytbuild.base import cachefile, shipped
+from ytbuild.base import files, shipped
 from ytbuild.base.errors import UsageError
 from ytbuild.base.text import plural, quote
 from ytbuild.cli.main import Options, common_options
@@ -41,9 +41,9 @@ def command(options: Options, directory: str) -> None:
         if os.path.lexists(path):
             options.reporter.line(f"kept    {quote(path)}")
             continue
-        with cachefile.translated(path):
+        with files.translated(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with cachefile.replacing(path) as file:
+            with files.replacing(path) as file:
                 file.write(shipped.rule(f"init/{template}"))
         options.reporter.line(f"created {quote(path)}")
         created += 1

@@ -16,7 +16,7 @@ from xxhash import xxh3_128_digest
 from ytbuild.base import cachefile
 from ytbuild.base.cachefile import dumps
 from ytbuild.base.errors import ConfigError
-from ytbuild.base.reading import read_regular
+from ytbuild.base.files import read_regular
 from ytbuild.base.text import quote
 from ytbuild.config import yaml_plain
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ytbuild.base.errors import SecretsFileError
-from ytbuild.base.reading import read_regular
+from ytbuild.base.files import read_regular
 
 SECRETS_FILE = os.path.join("configs", "secrets.env")
 

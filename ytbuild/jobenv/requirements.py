@@ -8,7 +8,7 @@ import subprocess
 
 from xxhash import xxh3_128_hexdigest
 
-from ytbuild.base import cachefile
+from ytbuild.base import files
 from ytbuild.base.errors import OperationFailed
 from ytbuild.base.framing import framed
 
@@ -30,8 +30,8 @@ def install(requirements: str, python: str, build_dir: str, archive: str) -> str
         os.utime(folder)
         return folder
     os.makedirs(os.path.dirname(folder), exist_ok=True)
-    fresh = cachefile.temporary_name(os.path.dirname(folder))
-    sandbox = cachefile.temporary_name(os.path.dirname(folder))
+    fresh = files.temporary_name(os.path.dirname(folder))
+    sandbox = files.temporary_name(os.path.dirname(folder))
     command = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet"]
     try:
         os.mkdir(sandbox)

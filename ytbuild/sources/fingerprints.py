@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from xxhash import xxh3_128, xxh3_128_digest
 
-from ytbuild.base import cachefile
+from ytbuild.base import cachefile, files
 from ytbuild.base.errors import ChangedWhileBuildingError, SourceError, SpecialFileError
-from ytbuild.base.reading import READ_NO_LINK
+from ytbuild.base.files import READ_NO_LINK
 from ytbuild.base.text import quote
 
 PIECE_SIZE = 4 << 20
@@ -189,8 +189,8 @@ class FingerprintIndex:
 
     def _skew_ns(self) -> int:
         """Return the file system's clock minus ours, so that a server with another clock is not trusted early."""
-        probe = cachefile.temporary_name(os.path.dirname(self._path))
-        with cachefile.translated(self._path):
+        probe = files.temporary_name(os.path.dirname(self._path))
+        with files.translated(self._path):
             with open(probe, "xb") as file:
                 now = os.fstat(file.fileno()).st_mtime_ns
             os.unlink(probe)

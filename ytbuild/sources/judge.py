@@ -11,8 +11,8 @@ from xxhash import xxh3_128_digest
 
 from ytbuild.base import shipped
 from ytbuild.base.errors import IgnoreFileError
+from ytbuild.base.files import READ
 from ytbuild.base.framing import framed
-from ytbuild.base.reading import READ
 from ytbuild.base.text import quote
 from ytbuild.sources import ytignore
 from ytbuild.sources.ytignore import IgnoreFile, Match

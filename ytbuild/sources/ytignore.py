@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ytbuild.base.errors import IgnoreFileError
-from ytbuild.base.reading import read_regular
+from ytbuild.base.files import read_regular
 from ytbuild.base.text import quote
 from ytbuild.sources.wildmatch import literal_length, to_regex
 

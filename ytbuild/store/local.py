@@ -20,7 +20,7 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from ytbuild.archive import manifest as manifests
 from ytbuild.archive.manifest import Manifest, StoredChunk, Summary
-from ytbuild.base import cachefile
+from ytbuild.base import files, locks
 from ytbuild.base.errors import ArchiveError
 from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.sources.fingerprints import FingerprintIndex, fingerprint
@@ -74,11 +74,11 @@ class LocalStore:
             os.path.isdir(os.path.join(self.build_dir, name)) for name in _FOLDERS
         ):
             return
-        with cachefile.translated(self.build_dir):
+        with files.translated(self.build_dir):
             for name in _FOLDERS:
                 os.makedirs(os.path.join(self.build_dir, name), exist_ok=True)
         for name, data in ((".gitignore", b"*\n"), ("CACHEDIR.TAG", _TAG)):
-            with cachefile.replacing(os.path.join(self.build_dir, name)) as file:
+            with files.replacing(os.path.join(self.build_dir, name)) as file:
                 file.write(data)
 
     def find(self, key: str) -> StoredArchive | None:
@@ -113,12 +113,12 @@ class LocalStore:
     @contextlib.contextmanager
     def writing(self, key: str) -> Iterator[IO[bytes]]:
         """Give the file that becomes the archive of this key when the block ends well."""
-        with cachefile.replacing(self.archive_path(key), mode=0o444) as file:
+        with files.replacing(self.archive_path(key), mode=0o444) as file:
             yield file
 
     def publish(self, key: str, manifest: bytes) -> None:
         """Add the manifest of an archive that was written; from then on `find` returns it."""
-        with cachefile.replacing(self.manifest_path(key)) as file:
+        with files.replacing(self.manifest_path(key)) as file:
             file.write(manifest)
 
     def use(self, key: str) -> None:
@@ -126,7 +126,7 @@ class LocalStore:
         with contextlib.suppress(OSError):
             os.utime(self.manifest_path(key))
         # Two builds that end at once must not leave the archive of one with the manifest of the other.
-        with cachefile.locked_folder(self.build_dir):
+        with locks.locked_folder(self.build_dir):
             _link(self.archive_path(key), self.newest_archive)
             _link(self.manifest_path(key), self.newest_manifest)
 
@@ -136,7 +136,7 @@ class LocalStore:
         Older ones also go when all together take more than `KEPT_BYTES`. The archive with the key `in_use` stays.
         """
         for folder in (self.build_dir, os.path.join(self.build_dir, "archives"), self._manifest_folder()):
-            cachefile.remove_abandoned(folder, time.time() - _ABANDONED_AFTER)
+            files.remove_abandoned(folder, time.time() - _ABANDONED_AFTER)
         kept: set[str] = {in_use}
         removed = total = 0
         for rank, (used, key) in enumerate(self._by_use()):
@@ -180,11 +180,11 @@ class LocalStore:
     def _remove_unused_requirements(self) -> None:
         """Remove the packages that dev jobs were given and that no run has used for 30 days."""
         folder = os.path.join(self.build_dir, "requirements")
-        cachefile.remove_abandoned(folder, time.time() - KEPT_SECONDS)
+        files.remove_abandoned(folder, time.time() - KEPT_SECONDS)
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 if entry.stat().st_mtime < time.time() - KEPT_SECONDS:
-                    cachefile.remove(entry.path)
+                    files.remove(entry.path)
 
     def _remove_old_logs(self) -> None:
         with contextlib.suppress(OSError), os.scandir(os.path.join(self.build_dir, "log")) as entries:
@@ -268,8 +268,8 @@ def _link(source: str, destination: str) -> None:
     with contextlib.suppress(OSError):
         if os.path.samefile(source, destination):
             return
-    temporary = cachefile.temporary_name(os.path.dirname(destination))
-    with cachefile.translated(destination):
+    temporary = files.temporary_name(os.path.dirname(destination))
+    with files.translated(destination):
         try:
             try:
                 os.link(source, temporary)
@@ -278,7 +278,7 @@ def _link(source: str, destination: str) -> None:
                 import shutil
 
                 shutil.copyfile(source, temporary)
-            cachefile.rename_over(temporary, destination)
+            files.rename_over(temporary, destination)
         finally:
             # Renaming one name of a file to another name of the same file does nothing and leaves both.
             with contextlib.suppress(FileNotFoundError):

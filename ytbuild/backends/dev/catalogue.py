@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from ytbuild.base import cachefile
+from ytbuild.base import files
 
 FILE_NAME = "catalogue.json"
 
@@ -78,7 +78,7 @@ class Catalogue:
             table: {"file": entry.file, "rows": entry.rows, "sorted_by": entry.sorted_by, "stamp": entry.stamp}
             for table, entry in entries.items()
         }
-        with cachefile.replacing(self._path) as file:
+        with files.replacing(self._path) as file:
             file.write(json.dumps({"tables": tables}, indent=1, sort_keys=True).encode())
 
 

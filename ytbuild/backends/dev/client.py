@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import shutil
 import time
@@ -15,8 +13,8 @@ from ytbuild.backends.dev.files import FileStore
 from ytbuild.backends.dev.legs import Surroundings
 from ytbuild.backends.dev.operation import DevOperation
 from ytbuild.backends.dev.tables import TableStore
-from ytbuild.base import cachefile
-from ytbuild.base.errors import ConfigError, LockedError, QueryError, TableError, YtbuildError
+from ytbuild.base import files, locks
+from ytbuild.base.errors import ConfigError, QueryError, TableError, YtbuildError
 from ytbuild.config.checks import row_weight
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.jobenv.python import job_python, write_shim
@@ -43,15 +41,15 @@ class DevClient(Client):
         self._held: IO[str] | None = None
 
     def __enter__(self) -> DevClient:
-        with cachefile.translated(self._dev_dir):
+        with files.translated(self._dev_dir):
             os.makedirs(self._dev_dir, exist_ok=True)
-            self._held = _locked(os.path.join(self._dev_dir, "lock"))
+            self._held = locks.lock_file(os.path.join(self._dev_dir, "lock"))
             ignore = os.path.join(self._dev_dir, ".gitignore")
             if not os.path.exists(ignore):
-                with cachefile.replacing(ignore) as file:
+                with files.replacing(ignore) as file:
                     file.write(b"*\n")
             write_shim(os.path.join(self._dev_dir, "bin"), self._around.python.executable)
-        cachefile.remove_abandoned(self._dev_dir, time.time())
+        files.remove_abandoned(self._dev_dir, time.time())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,8 +84,7 @@ class DevClient(Client):
 
     def exists(self, path: str) -> bool:
         """Tell whether there is a table, a file or a folder at this path."""
-        files = self._files
-        return self._tables.exists(path) or files.is_file(path) or self._is_folder(path)
+        return self._tables.exists(path) or self._files.is_file(path) or self._is_folder(path)
 
     def create_path(self, path: str, node_type: str = "map_node") -> None:
         """Make a folder (`map_node`), an empty `table` or an empty `file`; one that is there stays as it is."""
@@ -170,7 +167,7 @@ class DevClient(Client):
         weight = DEFAULT_MAX_ROW_WEIGHT if max_row_weight is None else row_weight(max_row_weight)
         if weight is None:
             raise QueryError(f"max_row_weight is {max_row_weight!r}", "give a size of at most 128M, such as 64M")
-        folder = cachefile.temporary_name(self._dev_dir)
+        folder = files.temporary_name(self._dev_dir)
         os.mkdir(folder)
         try:
             result = run_query(query, self._tables, folder, weight)
@@ -203,24 +200,3 @@ class DevClient(Client):
 
 def _missing(path: str) -> YtbuildError:
     return TableError(f"there is nothing at {path}", "correct the path")
-
-
-def _locked(path: str) -> IO[str]:
-    """Take the lock of `.dev`; raises `LockedError` naming who holds it."""
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "a+", encoding="utf-8"))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise LockedError(
-                f"another run uses {os.path.dirname(path)}: {holder}",
-                "wait until it ends, or stop it: two runs would write the same tables",
-            ) from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}\n")
-        file.flush()
-        stack.pop_all()
-        return file

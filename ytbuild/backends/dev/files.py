@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from ytbuild.base import cachefile
+from ytbuild.base import files
 from ytbuild.base.errors import TableError
 from ytbuild.base.text import quote
 from ytbuild.config.cypress_path import path_problem
@@ -48,7 +48,7 @@ class FileStore:
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it."""
         found = self.path_of(path)
-        with cachefile.translated(found):
+        with files.translated(found):
             os.makedirs(found, exist_ok=True)
 
     def make_file(self, path: str) -> None:
@@ -56,7 +56,7 @@ class FileStore:
         found = self.path_of(path)
         if not os.path.isfile(found):
             self.make_folder(path.rsplit("/", 1)[0])
-            with cachefile.replacing(found):
+            with files.replacing(found):
                 pass
 
     def upload(self, local: str, path: str) -> None:
@@ -64,16 +64,16 @@ class FileStore:
         found = self.path_of(path)
         if not os.path.isfile(local) or not os.access(local, os.R_OK):
             raise TableError(f"{quote(local)} is no readable file", "give the path of one")
-        with cachefile.translated(found):
+        with files.translated(found):
             os.makedirs(os.path.dirname(found), exist_ok=True)
         # Nobody writes to it again, not a job either: the cluster's jobs cannot change their files.
         mode = 0o555 if os.stat(local).st_mode & 0o100 else 0o444
-        with open(local, "rb") as source, cachefile.replacing(found, mode) as out:
+        with open(local, "rb") as source, files.replacing(found, mode) as out:
             shutil.copyfileobj(source, out, 1 << 20)
 
     def remove(self, path: str) -> None:
         """Remove a file, or a folder with all that is in it."""
-        cachefile.remove(self.path_of(path))
+        files.remove(self.path_of(path))
 
     def is_empty_folder(self, path: str) -> bool:
         """Tell whether a folder holds nothing."""
@@ -82,6 +82,6 @@ class FileStore:
     def move(self, source: str, destination: str) -> None:
         """Give a file or a folder another path; what was there is replaced."""
         found = self.path_of(destination)
-        with cachefile.translated(found):
+        with files.translated(found):
             os.makedirs(os.path.dirname(found), exist_ok=True)
-            cachefile.rename_over(self.path_of(source), found)
+            files.rename_over(self.path_of(source), found)

@@ -14,7 +14,7 @@ from ytbuild.backends.dev import repeat_script, strays
 from ytbuild.backends.dev.files import FileStore
 from ytbuild.backends.dev.job_process import Job, JobRunner, Running
 from ytbuild.backends.dev.tables import TableStore
-from ytbuild.base import cachefile
+from ytbuild.base import files
 from ytbuild.base.cancellation import Cancellation
 from ytbuild.base.errors import JobFailed, YtbuildError
 from ytbuild.base.text import quote, tail
@@ -145,7 +145,7 @@ class LegRunner:
             running = Running()
             leg.running.append(running)
             try:
-                with cachefile.translated(self.folder):
+                with files.translated(self.folder):
                     end = self._jobs.run(job, running)
             except YtbuildError as error:
                 self.give_up(error)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from ytbuild.backends.dev.catalogue import Catalogue
-from ytbuild.base import cachefile
+from ytbuild.base import files
 from ytbuild.base.errors import TableError
 from ytbuild.base.text import quote
 from ytbuild.config.cypress_path import path_problem
@@ -115,8 +115,8 @@ class TableStore:
                 shutil.copyfileobj(file, out, 1 << 20)
             return
         destination = self.file_of(table)
-        with cachefile.translated(destination), _freed_later(destination):
-            cachefile.rename_over(path, destination)
+        with files.translated(destination), _freed_later(destination):
+            files.rename_over(path, destination)
         self._catalogue.record(table, os.path.basename(destination), rows, sorted_by)
 
     def sorted_by(self, table: str) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def _freed_later(path: str) -> Iterator[None]:
 
     Freeing the pages of a large file takes longer than any other step of making an output the table.
     """
-    aside = cachefile.temporary_name(os.path.dirname(path))
+    aside = files.temporary_name(os.path.dirname(path))
     try:
         os.link(path, aside)
     except OSError:
@@ -179,7 +179,7 @@ class _Replacing:
         self._path = path
         self._append = append
         self.rows: int | None = None
-        self._writing = cachefile.replacing(path)
+        self._writing = files.replacing(path)
 
     def __enter__(self) -> IO[bytes]:
         file = self._writing.__enter__()
