@@ -6,7 +6,6 @@ import os
 import sys
 from typing import NoReturn
 
-from ytbuild.cli.main import run
 from ytbuild.run.registry import StageRegistry
 
 
@@ -33,6 +32,8 @@ class BasePipeline:
 
         The pipeline is the folder of the script that runs, unless `-C` says otherwise.
         """
+        from ytbuild.cli.main import run
+
         script = getattr(sys.modules["__main__"], "__file__", None)
         folder = os.path.dirname(os.path.abspath(script)) if script else os.getcwd()
         run(["-C", folder, "run", *(sys.argv[1:] if arguments is None else arguments)], pipeline=cls(folder))

@@ -1,4 +1,4 @@
-"""Letting Ctrl-C and SIGTERM wait for a moment in which they would lose what nobody could end any more."""
+"""SIGTERM as Ctrl-C, and letting both wait for a moment in which they would lose what nobody could end any more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,26 @@ from types import FrameType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Make of SIGTERM what Ctrl-C is: jobs, transactions and operations are ended on the way out of the block.
+
+    Only the main thread is interrupted by signals; in others this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -96,11 +95,6 @@ def _with_callback(option: Callable[[Command], Command], command: Command) -> Co
     return decorated
 
 
-def interrupt(_: int, __: FrameType | None) -> None:
-    """Make of SIGTERM what Ctrl-C is: jobs, transactions and operations are ended on the way out."""
-    raise KeyboardInterrupt
-
-
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -150,10 +144,21 @@ def run(arguments: list[str] | None = None, pipeline: PipelineScript | None = No
         # Members' names are UTF-8 whatever the locale; in another one Python would read them differently.
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    sys.exit(_exit_code(arguments, pipeline))
+    try:
+        code = exit_code(arguments, pipeline)
+    except BrokenPipeError:
+        # Whoever reads the output has seen enough; without this the interpreter complains when it flushes.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
 
 
-def _exit_code(arguments: list[str] | None, pipeline: PipelineScript | None) -> int:
+def exit_code(arguments: list[str] | None = None, pipeline: PipelineScript | None = None) -> int:
+    """Do what `run` does, as often as one likes in one process, and return the exit code.
+
+    Raises `BrokenPipeError` when nobody reads the output any more.
+    """
     options = Options(pipeline=pipeline)
     try:
         code = cli.main(arguments, prog_name="ytbuild", standalone_mode=False, obj=options)
@@ -177,10 +182,7 @@ def _exit_code(arguments: list[str] | None, pipeline: PipelineScript | None) -> 
         click.echo("interrupted", err=True)
         return 130
     except BrokenPipeError:
-        # Whoever reads the output has seen enough; without this the interpreter complains when it flushes.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
     except Exception:
         options.reporter.clear()
         click.echo("this is a bug in ytbuild, please report it with the lines below", err=True)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
-import signal
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from ytbuild.backends.base import OperationHandle, OperationResult, OperationSpec
 from ytbuild.base.errors import YtbuildError
+from ytbuild.base.signals import terminable
 from ytbuild.base.text import plural, quote, seconds
 from ytbuild.build import BuildResult
 from ytbuild.cli.build import summary
-from ytbuild.cli.main import Options, common_options, interrupt
+from ytbuild.cli.main import Options, common_options
 from ytbuild.cli.reporter import Reporter
 from ytbuild.graph.plan import check_stage_selection
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print what would run, and do nothing.")
 @common_options
 @click.pass_obj
+@terminable()
 def command(
     options: Options,
     stages: tuple[str, ...],
@@ -54,23 +56,21 @@ def command(
     """
     from ytbuild.run.pipeline import RunOptions, planned, registered, run
 
-    gc.enable()
-    signal.signal(signal.SIGTERM, interrupt)
     if mode is not None:
         options.overrides += (f"pipeline.mode={mode}",)
     planner = options.planner()
     reporter = options.reporter
-    _log_to(reporter)
-    check_stage_selection(planner.config, stages)
-    registry = None
-    if options.pipeline is not None:
-        registry = registered(options.pipeline)
-    chosen = RunOptions(stages, first, archive, strict, keep_sandboxes, registry)
-    if dry_run:
-        _show(planned(planner, chosen), reporter, planner.config.mode)
-        return
     screen = _Screen(reporter)
-    result = run(planner, chosen, screen.events())
+    with _collecting(), _stage_log(reporter):
+        check_stage_selection(planner.config, stages)
+        registry = None
+        if options.pipeline is not None:
+            registry = registered(options.pipeline)
+        chosen = RunOptions(stages, first, archive, strict, keep_sandboxes, registry)
+        if dry_run:
+            _show(planned(planner, chosen), reporter, planner.config.mode)
+            return
+        result = run(planner, chosen, screen.events())
     tables = screen.proxy if result.tables is None else quote(result.tables)
     reporter.line(
         f"{plural(result.stages, 'stage')}, {plural(result.operations, 'operation')} "
@@ -132,7 +132,7 @@ class _Screen:
         if handle.link:
             self._reporter.line(f"  {handle.spec.name}: {handle.link}")
 
-    def _running(self, handle: OperationHandle) -> AbstractContextManager[None]:
+    def _running(self, handle: OperationHandle) -> contextlib.AbstractContextManager[None]:
         return self._reporter.working(lambda: _progress(handle))
 
 
@@ -219,8 +219,29 @@ class _ReporterHandler(logging.Handler):
             self._reporter.line(text)
 
 
-def _log_to(reporter: Reporter) -> None:
+@contextlib.contextmanager
+def _stage_log(reporter: Reporter) -> Iterator[None]:
+    """Show what stages log while the block runs."""
     logger = logging.getLogger("ytbuild")
+    level, propagate, handler = logger.level, logger.propagate, _ReporterHandler(reporter)
     logger.setLevel(logging.DEBUG if reporter.verbose else logging.INFO)
-    logger.addHandler(_ReporterHandler(reporter))
+    logger.addHandler(handler)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+@contextlib.contextmanager
+def _collecting() -> Iterator[None]:
+    """Let the collector run, which the command line turns off for commands that end soon."""
+    collecting = gc.isenabled()
+    gc.enable()
+    try:
+        yield
+    finally:
+        if not collecting:
+            gc.disable()

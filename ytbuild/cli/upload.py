@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
 from typing import TYPE_CHECKING
 
 import click
 
+from ytbuild.base.signals import terminable
 from ytbuild.base.text import plural, seconds, size
 from ytbuild.build import build
 from ytbuild.cli.build import summary as build_summary
-from ytbuild.cli.main import Options, common_options, interrupt
+from ytbuild.cli.main import Options, common_options
 from ytbuild.cli.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ UPLOADED = "[Upload] Code uploaded successfully"
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @common_options
 @click.pass_obj
+@terminable()
 def command(options: Options, dry_run: bool, as_json: bool) -> None:
     """Build, then send to the cluster's build_folder what it lacks of the archive.
 
@@ -37,7 +38,6 @@ def command(options: Options, dry_run: bool, as_json: bool) -> None:
     from ytbuild.config import secrets
     from ytbuild.upload import built_archive, cypress_store, plan_upload, upload
 
-    signal.signal(signal.SIGTERM, interrupt)
     planner = options.planner()
     reporter, config = options.reporter, planner.config
     with connect(config, secrets.load(config.directory), reporter.warning) as connection:

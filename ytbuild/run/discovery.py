@@ -1,15 +1,50 @@
-"""Finding the stage class in a `stage.py`; only enabled stages are imported."""
+"""Importing stage code, and finding the stage class in a `stage.py`; only enabled stages are imported."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import os
 import sys
+from collections.abc import Iterator
+from types import ModuleType
 
 from ytbuild.base.errors import StageError
 from ytbuild.config.stage import StageConfig
 from ytbuild.run.stage import BaseStage
+
+
+@contextlib.contextmanager
+def importing_from(directory: str) -> Iterator[None]:
+    """Let code import from the pipeline's folder, without writing bytecode, until the block ends.
+
+    What was imported from there is forgotten afterwards: the next pipeline in this process may have modules of the
+    same names.
+    """
+    path, writes_none, known = sys.path[:], sys.dont_write_bytecode, set(sys.modules)
+    # Nothing is written outside .build and .dev, bytecode included.
+    sys.dont_write_bytecode = True
+    importlib.invalidate_caches()
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+    try:
+        yield
+    finally:
+        sys.path[:], sys.dont_write_bytecode = path, writes_none
+        new = {name: module for name, module in sys.modules.copy().items() if name not in known}
+        # Not all that lies below: a virtual environment in the folder keeps its modules, which load only once.
+        own = {name for name, module in new.items() if "." not in name and directory in _folders(module)}
+        for name in new:
+            if name.split(".")[0] in own | {"stages"}:
+                del sys.modules[name]
+
+
+def _folders(module: ModuleType) -> set[str]:
+    """Return the folders that a top-level module or package lies in."""
+    # Not getattr: some modules import others when they are asked for a name.
+    own = getattr(module, "__dict__", {})
+    return {os.path.dirname(place) for place in (own.get("__file__"), *(own.get("__path__") or ())) if place}
 
 
 def stage_class(stage: StageConfig) -> type[BaseStage] | None:

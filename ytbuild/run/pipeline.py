@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from ytbuild.config.stage import StageConfig
 from ytbuild.graph.plan import Plan, Planner, check_stage_selection
 from ytbuild.run import backends, operations, traces
 from ytbuild.run.backends import BackendEvents, Code
+from ytbuild.run.discovery import importing_from, stage_class
 from ytbuild.run.launch import PlanLauncher
 from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
 from ytbuild.store.remote import archive_path
@@ -160,7 +160,7 @@ def run(planner: Planner, options: RunOptions, events: RunEvents) -> RunResult:
     to_run = planned(planner, options)
     for warning in to_run.warnings:
         events.warned(warning)
-    with _backend(planner, to_run, options, events.backend) as client:
+    with _backend(planner, to_run, options, events.backend) as client, importing_from(planner.config.directory):
         launcher = PlanLauncher(to_run.plan, client, events, to_run.secrets)
         names = [stage.name for stage in to_run.stages]
         skipped = [stage.name for stage in to_run.plan.stages if stage.name not in names]
@@ -235,15 +235,9 @@ class _Runner:
     def run_code(self, stage: StageConfig, debug: DebugContext) -> DebugContext:
         """Run a stage's `stage.py`; return what it hands on."""
         config: Any = documents.load_omegaconf(documents.read(stage.config_path, stage.label), stage.label)
-        # Nothing is written outside .build and .dev, bytecode included.
-        sys.dont_write_bytecode = True
-        if self._workspace.config.directory not in sys.path:
-            sys.path.insert(0, self._workspace.config.directory)
         logger = logging.getLogger(f"ytbuild.stage.{stage.name}")
         context = StageContext(stage.name, config, self._deps, logger, self._launcher)
         try:
-            from ytbuild.run.discovery import stage_class
-
             found = self._registry.stage_class(stage.name) if self._registry else stage_class(stage)
             assert found is not None
             handed_on = found(context).run(debug)
