@@ -128,10 +128,11 @@ def test_output_closed_early_in_a_shell_pipe(pipeline: Pipeline) -> None:
     assert (result.stdout, result.stderr) == ("", "")
 
 
-def test_ctrl_c_exits_130_without_a_traceback(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_exits_130_without_a_traceback(pipeline: Pipeline, number: signal.Signals) -> None:
     pipeline.configure("upload_paths: [{source: data}]")
-    for number in range(4):
-        pipeline.write(f"data/{number}", random.Random(number).randbytes(10 << 20))
+    for index in range(4):
+        pipeline.write(f"data/{index}", random.Random(index).randbytes(10 << 20))
     process = subprocess.Popen(
         [sys.executable, "-m", "ytbuild", "build"],
         cwd=pipeline.root,
@@ -141,7 +142,7 @@ def test_ctrl_c_exits_130_without_a_traceback(pipeline: Pipeline) -> None:
     )
     while process.poll() is None and not temporary_files(pipeline):
         time.sleep(0.001)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate()
     assert process.returncode == 130
     assert said.strip() == "interrupted"

@@ -316,7 +316,7 @@ def test_two_runs_at_once_are_refused(pipeline: Pipeline) -> None:
         process.wait(20)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_ends_its_jobs_and_exits_with_130(pipeline: Pipeline, number: signal.Signals) -> None:
     pipeline.write(
         "stages/first/src/vanilla.py",

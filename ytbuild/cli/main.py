@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ytbuild import __version__
+from ytbuild.base import signals
 from ytbuild.base.errors import ClusterError, UsageError, YtbuildError, closest
 from ytbuild.base.text import quote
 from ytbuild.cli.reporter import Reporter
@@ -144,6 +145,7 @@ def run(arguments: list[str] | None = None, pipeline: PipelineScript | None = No
         # Members' names are UTF-8 whatever the locale; in another one Python would read them differently.
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    signals.install()
     try:
         code = exit_code(arguments, pipeline)
     except BrokenPipeError:

@@ -13,7 +13,6 @@ import click
 
 from ytbuild.backends.base import OperationHandle, OperationResult, OperationSpec
 from ytbuild.base.errors import YtbuildError
-from ytbuild.base.signals import terminable
 from ytbuild.base.text import plural, quote, seconds
 from ytbuild.build import BuildResult
 from ytbuild.cli.build import summary
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print what would run, and do nothing.")
 @common_options
 @click.pass_obj
-@terminable()
 def command(
     options: Options,
     stages: tuple[str, ...],

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ytbuild.base.signals import terminable
 from ytbuild.base.text import plural, seconds, size
 from ytbuild.build import build
 from ytbuild.cli.build import summary as build_summary
@@ -27,7 +26,6 @@ UPLOADED = "[Upload] Code uploaded successfully"
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @common_options
 @click.pass_obj
-@terminable()
 def command(options: Options, dry_run: bool, as_json: bool) -> None:
     """Build, then send to the cluster's build_folder what it lacks of the archive.
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: what the run started is aborted on the cluster, the exit code is 130, no table has changed."""
+"""Ctrl-C, SIGTERM and SIGHUP: what the run started is aborted on the cluster, exit code 130, no table has changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.run.prod.place import Place, Running
 from tests.run.stages import until
 
 SLEEP = "import time\ntime.sleep(60)\n"
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 def jobs_run(place: Place, count: int) -> None:
