@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ytbuild.base.errors import QueryError
 
 if TYPE_CHECKING:
-    from ytbuild.yql.requests.requests import (
+    from ytbuild.yql.requests import (
         DistinctRequest,
         FilterTableRequest,
         GroupByAggregateRequest,
@@ -83,7 +83,7 @@ class YqlHelpers(ABC):
 
     def _run_request(self, kind: str, request: Request, dry_run: bool, max_row_weight: str | None) -> str:
         # Imported by the first request: most runs make none, and pay for the client's import all the same.
-        from ytbuild.yql.requests import requests
+        from ytbuild.yql import requests
         from ytbuild.yql.requests.builder import query
 
         if not isinstance(request, getattr(requests, kind)):

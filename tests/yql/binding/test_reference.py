@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.docs import pages
-from ytbuild.yql.binding import expressions, pragmas
+from ytbuild.yql.binding import expression_binder, pragmas
 from ytbuild.yql.binding.aggregates import AGGREGATES
 from ytbuild.yql.binding.constructors import CONSTRUCTORS
 from ytbuild.yql.binding.functions import SCALARS
@@ -23,9 +23,9 @@ def tabled(heading: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("heading", "functions"),
     [
-        ("## Functions", [(found.name, found.signature) for found in SCALARS.values()]),
-        ("### Literals of other types", [(found.name, found.signature) for found in CONSTRUCTORS.values()]),
-        ("### Aggregate functions", [(found.name, found.signature) for found in AGGREGATES.values()]),
+        ("## Functions", [(entry.name, entry.signature) for entry in SCALARS.values()]),
+        ("### Literals of other types", [(entry.name, entry.signature) for entry in CONSTRUCTORS.values()]),
+        ("### Aggregate functions", [(entry.name, entry.signature) for entry in AGGREGATES.values()]),
     ],
 )
 def test_the_functions(heading: str, functions: list[tuple[str, str]]) -> None:
@@ -33,7 +33,7 @@ def test_the_functions(heading: str, functions: list[tuple[str, str]]) -> None:
 
 
 def test_the_functions_of_time() -> None:
-    assert tuple(pages.code_spans(pages.section(PAGE, "### The current time"))) == expressions.NOW
+    assert tuple(pages.code_spans(pages.section(PAGE, "### The current time"))) == tuple(expression_binder.NOW)
 
 
 def test_the_types() -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.functions import key_of
+from ytbuild.yql.binding.typed_sql import NOTHING, Typed, converted, need
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.binding.values import NOTHING, Typed, converted, need
 from ytbuild.yql.syntax.tree import Place
 
 # Arguments, `DISTINCT ` or nothing, and the place; gives SQL with an aggregate function of DuckDB in it.
@@ -38,7 +38,7 @@ def _count(values: list[Typed], distinct: str, place: Place) -> Typed:
 
 
 def _check_distinct(value: Typed, distinct: str, place: Place) -> None:
-    if distinct and value.type.name in ("Yson", "List"):
+    if distinct and not types.is_comparable(value.type):
         raise place.error(f"DISTINCT of {value.type}", "values of this type cannot be compared")
 
 
@@ -56,10 +56,6 @@ def _sum(values: list[Typed], distinct: str, place: Place) -> Typed:
     else:
         raise place.error(f"SUM of {value.type}", "CAST it to a number; COUNT_IF counts Bools")
     return Typed(f"CAST(sum({distinct}{value.sql}) AS {types.sql_type(wanted)})", wanted)
-
-
-def _average(values: list[Typed], distinct: str, place: Place) -> Typed:
-    return _doubles("avg", "AVG")(values, distinct, place)
 
 
 def _doubles(function: str, name: str) -> Build:
@@ -81,7 +77,7 @@ def _extreme(function: str) -> Build:
         (value,) = values
         if value.type == types.NULL:
             return NOTHING
-        if value.type.name in ("Yson", "List"):
+        if not types.is_comparable(value.type):
             raise place.error(f"{function.upper()} of {value.type}", "values of this type cannot be compared")
         return Typed(f"{function}({value.sql})", value.type, finite=value.finite)
 
@@ -114,7 +110,7 @@ def _where(build: Build, name: str) -> Build:
 def _by(function: str) -> Build:
     def build(values: list[Typed], distinct: str, place: Place) -> Typed:
         value, order = values
-        if order.type.name in ("Yson", "List"):
+        if not types.is_comparable(order.type):
             raise place.error(f"the order of {order.type}", "values of this type cannot be compared")
         if types.NULL in (value.type, order.type):
             return NOTHING
@@ -184,13 +180,13 @@ _LIST = "(value, limit?) -> List, without NULLs"
 _ALL = (
     Aggregate("COUNT", "(value) or (*) -> Uint64", 1, 1, _count, distinct=True),
     Aggregate("SUM", "(number) -> Int64, Uint64, Double, Decimal or Interval", 1, 1, _sum, distinct=True),
-    Aggregate("AVG", "(number) -> Double", 1, 1, _average, distinct=True),
+    Aggregate("AVG", "(number) -> Double", 1, 1, _doubles("avg", "AVG"), distinct=True),
     Aggregate("MIN", "(value) -> the same type", 1, 1, _extreme("min"), distinct=True),
     Aggregate("MAX", "(value) -> the same type", 1, 1, _extreme("max"), distinct=True),
     Aggregate("SOME", "(value) -> the same type", 1, 1, _some),
     Aggregate("COUNT_IF", "(Bool) -> Uint64", 1, 1, _count_if),
     Aggregate("SUM_IF", "(number, Bool) -> as SUM", 2, 2, _where(_sum, "SUM_IF")),
-    Aggregate("AVG_IF", "(number, Bool) -> Double", 2, 2, _where(_average, "AVG_IF")),
+    Aggregate("AVG_IF", "(number, Bool) -> Double", 2, 2, _where(_doubles("avg", "AVG"), "AVG_IF")),
     Aggregate("MIN_BY", "(value, order) -> the value's type", 2, 2, _by("arg_min_null")),
     Aggregate("MAX_BY", "(value, order) -> the value's type", 2, 2, _by("arg_max_null")),
     Aggregate("AGGREGATE_LIST", _LIST, 1, 2, _list(False), distinct=True),

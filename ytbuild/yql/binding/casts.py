@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ytbuild.base.sql import text_sql
 from ytbuild.yql.binding import types
+from ytbuild.yql.binding.typed_sql import Typed, converted
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.binding.values import Typed, converted
 from ytbuild.yql.syntax.tree import Place
 
 _WHOLE = r"[+-]?[0-9]+"

@@ -11,8 +11,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from ytbuild.base.sql import text_sql
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.functions import key_of
+from ytbuild.yql.binding.typed_sql import Typed, integer_sql
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.binding.values import Typed
 from ytbuild.yql.syntax.tree import Call, Literal, Place
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -35,10 +35,6 @@ class Constructor:
     build: Callable[[str, list[int], Place], Typed]
 
 
-def _number(value: int, kind: Type) -> Typed:
-    return Typed(f"({value})::{types.sql_type(kind)}", kind)
-
-
 def _micros(text: str) -> int | None:
     match = _DATETIME.fullmatch(text)
     if not match:
@@ -59,21 +55,21 @@ def _date(text: str, _: list[int], place: Place) -> Typed:
     days = -1 if micros is None else micros // types.DATES["Date"]
     if not 0 <= days < types.DATE_ENDS["Date"]:
         raise _bad(text, "Date", "2024-01-31", place)
-    return _number(days, types.DATE)
+    return Typed(integer_sql(days, types.DATE), types.DATE)
 
 
 def _datetime(text: str, _: list[int], place: Place) -> Typed:
     micros = _micros(text)
     if micros is None or micros % 1_000_000 or not 0 <= micros < types.DATE_ENDS["Timestamp"]:
         raise _bad(text, "Datetime", "2024-01-31T12:00:00Z", place)
-    return _number(micros // 1_000_000, types.DATETIME)
+    return Typed(integer_sql(micros // 1_000_000, types.DATETIME), types.DATETIME)
 
 
 def _timestamp(text: str, _: list[int], place: Place) -> Typed:
     micros = _micros(text)
     if micros is None or not 0 <= micros < types.DATE_ENDS["Timestamp"]:
         raise _bad(text, "Timestamp", "2024-01-31T12:00:00.5Z", place)
-    return _number(micros, types.TIMESTAMP)
+    return Typed(integer_sql(micros, types.TIMESTAMP), types.TIMESTAMP)
 
 
 def _interval(text: str, _: list[int], place: Place) -> Typed:
@@ -84,7 +80,7 @@ def _interval(text: str, _: list[int], place: Place) -> Typed:
     micros += int((match[7] or "").ljust(6, "0") or 0)
     if micros >= types.DATE_ENDS["Timestamp"]:
         raise place.error(f"{text!r} is too long for an Interval", "the longest is 136 years")
-    return _number(-micros if match[1] else micros, types.INTERVAL)
+    return Typed(integer_sql(-micros if match[1] else micros, types.INTERVAL), types.INTERVAL)
 
 
 def _uuid(text: str, _: list[int], place: Place) -> Typed:

@@ -47,10 +47,10 @@ class Context:
 
     def definition(self, name: str, place: Place) -> Definition:
         """Return what a name stands for; raises `QueryError` for an unknown one."""
-        found = self.names.get(name)
-        if found is None:
+        definition = self.names.get(name)
+        if definition is None:
             raise place.error(f"${name} is not defined", closest(name, self.names) or f"write ${name} = …; before")
-        return found
+        return definition
 
     def inside(self, definition: Definition) -> Context:
         """Return the context of a definition's value."""

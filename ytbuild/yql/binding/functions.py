@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ytbuild.base.sql import text_sql
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.casts import cast
+from ytbuild.yql.binding.typed_sql import NOTHING, Typed, converted, need, together
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.binding.values import NOTHING, Typed, converted, need, together
 from ytbuild.yql.syntax.tree import Place
 
 Build = Callable[[list[Typed], Place], Typed]
@@ -88,7 +88,7 @@ def _extreme(function: str) -> Build:
 
     def build(values: list[Typed], place: Place) -> Typed:
         ready = together(values, place, function)
-        if ready[0].type.name in ("Yson", "List", "Null"):
+        if ready[0].type == types.NULL or not types.is_comparable(ready[0].type):
             raise place.error(f"values of the type {ready[0].type} cannot be compared")
         inside = ", ".join(value.sql for value in ready)
         missing = " OR ".join(f"{value.sql} IS NULL" for value in ready)
@@ -294,7 +294,7 @@ def _general() -> Sequence[Function]:
 
 
 def key_of(name: str) -> str:
-    """Return the name under which a function is found: built-in ones in any case, with or without underscores."""
+    """Return the key of a function in its table: built-in ones in any case, with or without underscores."""
     return name if "::" in name else name.lower().replace("_", "")
 
 

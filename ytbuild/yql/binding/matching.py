@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ytbuild.yql.binding import types
-from ytbuild.yql.binding.values import Typed
+from ytbuild.yql.binding.typed_sql import Typed
 from ytbuild.yql.syntax.tree import Match
 
 _FUNCTIONS = {"REGEXP": "regexp_matches", "RLIKE": "regexp_matches", "MATCH": "regexp_full_match"}

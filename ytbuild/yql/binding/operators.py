@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ytbuild.yql.binding import types
+from ytbuild.yql.binding.typed_sql import NOTHING, Typed, converted, need
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.binding.values import NOTHING, Typed, converted, need
 from ytbuild.yql.syntax.tree import Place
 
 _BITS = {"&": "{} & {}", "|": "{} | {}", "^": "xor({}, {})"}
@@ -132,7 +132,7 @@ def alike(left: Typed, right: Typed) -> tuple[Typed, Typed]:
 def check_comparable(left: Type, right: Type, place: Place) -> None:
     """Raise `QueryError` unless values of the types can be compared with each other."""
     for kind in (left, right):
-        if kind.name in ("Yson", "List"):
+        if not types.is_comparable(kind):
             raise place.error(
                 f"values of the type {kind} cannot be compared",
                 "dev takes a column for Yson when it holds lists, mappings or a mixture of types",

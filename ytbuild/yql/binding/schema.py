@@ -44,10 +44,10 @@ def _names(rows_sql: str, run: Run) -> tuple[list[str], int, int]:
     if lines != objects:
         return [], int(str(lines)), int(str(objects))
     # No WHERE here: DuckDB would collect large rows behind it, a whole vector of them.
-    found = {str(name) for (name,) in run(f"SELECT DISTINCT unnest(json_keys(json)) FROM {rows_sql}")}
+    names = {str(name) for (name,) in run(f"SELECT DISTINCT unnest(json_keys(json)) FROM {rows_sql}")}
     first = run(f"SELECT unnest(json_keys(json)) FROM (SELECT json FROM {rows_sql} LIMIT 1)")
     leading = [str(name) for (name,) in first]
-    return list(dict.fromkeys([*leading, *sorted(found - set(leading))])), int(str(lines)), int(str(objects))
+    return list(dict.fromkeys([*leading, *sorted(names - set(leading))])), int(str(lines)), int(str(objects))
 
 
 def _kinds(names: list[str], rows_sql: str, run: Run) -> list[Type]:
@@ -59,10 +59,10 @@ def _kinds(names: list[str], rows_sql: str, run: Run) -> list[Type]:
         for at in range(1, len(names) + 1)
     )
     paths = ", ".join(map(pointer, names))
-    (found,) = run(f"SELECT {flags} FROM (SELECT json_type(json, [{paths}]) AS kinds FROM {rows_sql})")
+    (row,) = run(f"SELECT {flags} FROM (SELECT json_type(json, [{paths}]) AS kinds FROM {rows_sql})")
     seen = [
         {kind for index, kind in enumerate((*_KINDS, "OTHER")) if int(str(flag)) >> index & 1} - {"NULL"}
-        for flag in found
+        for flag in row
     ]
     large = _larger_than_int64(
         [name for name, kinds in zip(names, seen, strict=True) if "UBIGINT" in kinds], rows_sql, run
@@ -75,9 +75,9 @@ def _larger_than_int64(names: list[str], rows_sql: str, run: Run) -> set[str]:
         return set()
     largest = ", ".join(f"max(TRY_CAST(texts[{at}] AS UBIGINT))" for at in range(1, len(names) + 1))
     paths = ", ".join(map(pointer, names))
-    (found,) = run(f"SELECT {largest} FROM (SELECT json_extract_string(json, [{paths}]) AS texts FROM {rows_sql})")
+    (row,) = run(f"SELECT {largest} FROM (SELECT json_extract_string(json, [{paths}]) AS texts FROM {rows_sql})")
     return {
-        name for name, value in zip(names, found, strict=True) if value is not None and int(str(value)) > _INT64_MAX
+        name for name, value in zip(names, row, strict=True) if value is not None and int(str(value)) > _INT64_MAX
     }
 
 

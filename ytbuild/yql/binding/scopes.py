@@ -11,8 +11,8 @@ from ytbuild.base.sql import pointer
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.context import Context
 from ytbuild.yql.binding.schema import Table
+from ytbuild.yql.binding.typed_sql import NOTHING, Typed
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.binding.values import NOTHING, Typed
 from ytbuild.yql.syntax.tree import Call, ColumnName, Place
 
 
@@ -24,7 +24,7 @@ class Column:
     value: Typed
 
 
-class Source(Protocol):
+class Relation(Protocol):
     """Something in FROM."""
 
     label: str | None
@@ -39,7 +39,7 @@ class Source(Protocol):
         """Return what stands in FROM, once all columns have been asked for."""
 
 
-class TableSource:
+class TableRelation:
     """A table; only the columns that were asked for are read."""
 
     def __init__(self, table: Table, label: str | None, context: Context) -> None:
@@ -84,7 +84,7 @@ def _read(sql: str, column: Typed) -> str:
     return f"CAST({sql} AS {types.sql_type(column.type)}) AS {column.sql}"
 
 
-class QuerySource:
+class QueryRelation:
     """A query in FROM."""
 
     def __init__(self, columns: Iterable[Column], sql: str, label: str | None) -> None:
@@ -111,7 +111,7 @@ class Scope(Protocol):
     def aggregate(self, call: Call, value: Typed) -> Typed:
         """Return the column that will hold an aggregate's value; raises `QueryError` where there can be none."""
 
-    def arguments(self, call: Call) -> Scope:
+    def arguments(self) -> Scope:
         """Return the scope of an aggregate's arguments."""
 
 
@@ -128,15 +128,15 @@ class NoScope:
     def aggregate(self, call: Call, value: Typed) -> Typed:
         raise call.place.error(f"there is nothing to aggregate with {call.name} here: {self.where}")
 
-    def arguments(self, call: Call) -> Scope:
+    def arguments(self) -> Scope:
         return self
 
 
 @dataclass(frozen=True)
 class RowScope:
-    """The columns of the sources; `keys` are names that GROUP BY gave, which come before columns."""
+    """The columns of the relations; `keys` are names that GROUP BY gave, which come before columns."""
 
-    sources: tuple[Source, ...]
+    relations: tuple[Relation, ...]
     hidden: dict[str, str] = field(default_factory=dict)
     keys: dict[str, Typed] = field(default_factory=dict)
     where: str = "outside of SELECT, HAVING and ORDER BY"
@@ -146,27 +146,29 @@ class RowScope:
             return self._of(node, node.table)
         if node.name in self.keys:
             return self.keys[node.name]
-        found = [(source, value) for source in self.sources if (value := source.find(node.name)) is not None]
-        if len(found) > 1:
+        values = [(relation, relation.find(node.name)) for relation in self.relations]
+        holders = [(relation, value) for relation, value in values if value is not None]
+        if len(holders) > 1:
             # A table without rows has every column; one that names it comes first.
-            found = [pair for pair in found if node.name in pair[0].names()] or found[:1]
-        if not found:
-            raise self._unknown(node, [name for source in self.sources for name in source.names()])
-        if len(found) > 1:
-            labels = " and ".join(source.label or "" for source, _ in found)
-            raise node.place.error(f"the column {node.name} is in {labels}", f"write {found[0][0].label}.{node.name}")
-        return found[0][1]
+            holders = [pair for pair in holders if node.name in pair[0].names()] or holders[:1]
+        if not holders:
+            raise self._unknown(node, [name for relation in self.relations for name in relation.names()])
+        if len(holders) > 1:
+            labels = " and ".join(relation.label or "" for relation, _ in holders)
+            hint = f"write {holders[0][0].label}.{node.name}"
+            raise node.place.error(f"the column {node.name} is in {labels}", hint)
+        return holders[0][1]
 
     def _of(self, node: ColumnName, table: str) -> Typed:
         if table in self.hidden:
             raise node.place.error(f"{table}.{node.name}: {self.hidden[table]}")
-        for source in self.sources:
-            if source.label == table:
-                value = source.find(node.name)
+        for relation in self.relations:
+            if relation.label == table:
+                value = relation.find(node.name)
                 if value is None:
-                    raise self._unknown(node, source.names())
+                    raise self._unknown(node, relation.names())
                 return value
-        labels = [source.label for source in self.sources if source.label]
+        labels = [relation.label for relation in self.relations if relation.label]
         hint = closest(table, labels) or (f"the names here are {', '.join(labels)}" if labels else "")
         raise node.place.error(f"there is no table {table} in this SELECT", hint or "give it that name with AS")
 
@@ -179,7 +181,7 @@ class RowScope:
     def aggregate(self, call: Call, value: Typed) -> Typed:
         raise call.place.error(f"the aggregate function {call.name} stands {self.where}")
 
-    def arguments(self, call: Call) -> Scope:
+    def arguments(self) -> Scope:
         return self
 
 
@@ -225,8 +227,8 @@ class GroupScope:
             self.aggregates.append((name, value.sql))
         return Typed(name, value.type, finite=value.finite)
 
-    def arguments(self, call: Call) -> Scope:
-        return RowScope(self._rows.sources, self._rows.hidden, self._rows.keys, "inside another aggregate function")
+    def arguments(self) -> Scope:
+        return RowScope(self._rows.relations, self._rows.hidden, self._rows.keys, "inside another aggregate function")
 
 
 @dataclass(frozen=True)
@@ -251,8 +253,8 @@ class OrderScope:
             raise call.place.error(f"{call.name} in ORDER BY after SELECT DISTINCT")
         return self.behind.aggregate(call, value)
 
-    def arguments(self, call: Call) -> Scope:
-        return self if self.behind is None else self.behind.arguments(call)
+    def arguments(self) -> Scope:
+        return self if self.behind is None else self.behind.arguments()
 
 
 def item_type(place: Place, columns: tuple[Column, ...], what: str) -> Type:

@@ -40,7 +40,6 @@ STRING = Type("String")
 UTF8 = Type("Utf8")
 DOUBLE = Type("Double")
 FLOAT = Type("Float")
-INT32 = Type("Int32")
 INT64 = Type("Int64")
 UINT32 = Type("Uint32")
 UINT64 = Type("Uint64")
@@ -98,6 +97,11 @@ def is_floating(kind: Type) -> bool:
 def is_text(kind: Type) -> bool:
     """Tell whether a type is String or Utf8."""
     return kind in (STRING, UTF8)
+
+
+def is_comparable(kind: Type) -> bool:
+    """Tell whether values of a type can be compared and ordered."""
+    return kind.name not in ("Yson", "List")
 
 
 def number_type(left: Type, right: Type) -> Type:

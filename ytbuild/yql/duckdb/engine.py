@@ -13,18 +13,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base.cancellation import Cancellation
 from ytbuild.base.errors import QueryError
 from ytbuild.config.cypress_path import path_problem
 from ytbuild.rows.row import Row
-from ytbuild.yql.binding import pragmas, queries
+from ytbuild.yql.binding import pragmas, query_binder
 from ytbuild.yql.binding.context import Context, Definition
-from ytbuild.yql.duckdb.files import QueryFiles
-from ytbuild.yql.duckdb.output import line_sql
+from ytbuild.yql.duckdb.row_json import line_sql
 from ytbuild.yql.duckdb.session import Session
+from ytbuild.yql.duckdb.table_files import QueryTables
+from ytbuild.yql.duckdb.tables import Tables
 from ytbuild.yql.syntax.paths import table_path
-from ytbuild.yql.syntax.statements import parse
+from ytbuild.yql.syntax.statement_parser import parse
 from ytbuild.yql.syntax.tree import (
     Assign,
     Commit,
@@ -72,7 +72,7 @@ def _checked(query: str) -> tuple[Statement, ...]:
 
 def run_query(
     query: str,
-    tables: TableStore,
+    tables: Tables,
     folder: str,
     max_row_weight: int = _MAX_ROW_WEIGHT,
     cancellation: Cancellation | None = None,
@@ -86,7 +86,7 @@ def run_query(
     os.makedirs(folder, exist_ok=True)
     try:
         with _line_shown(query), ExitStack() as stack:
-            files = QueryFiles(tables, sorted(set(_paths(statements))), stack)
+            files = QueryTables(tables, sorted(set(_paths(statements))), stack)
             outputs = [os.path.join(folder, f"output-{at}.jsonl") for at in range(len(statements))]
             readable = [*files.readable, *outputs]
             session = stack.enter_context(Session(folder, readable, outputs, files.longest_line, 0, cancellation))
@@ -103,10 +103,10 @@ def _line_shown(query: str) -> Iterator[None]:
     try:
         yield
     except QueryError as error:
-        found = _PLACE.match(error.message)
-        if found:
-            text = query.split("\n")[int(found[1]) - 1].rstrip()
-            indent = "".join(char if char == "\t" else " " for char in text[: int(found[2]) - 1])
+        place = _PLACE.match(error.message)
+        if place:
+            text = query.split("\n")[int(place[1]) - 1].rstrip()
+            indent = "".join(char if char == "\t" else " " for char in text[: int(place[2]) - 1])
             error.message += f"\n  {text}\n  {indent}^"
         error.hint = error.hint or "what dev knows of YQL: docs/reference/yql.md"
         raise
@@ -148,7 +148,7 @@ def _nodes(node: Any) -> Iterator[Any]:
 class _Run:
     """One query while it runs, statement by statement."""
 
-    def __init__(self, files: QueryFiles, session: Session, outputs: list[str], max_row_weight: int) -> None:
+    def __init__(self, files: QueryTables, session: Session, outputs: list[str], max_row_weight: int) -> None:
         self._files = files
         self._session = session
         self._outputs = outputs
@@ -186,9 +186,9 @@ class _Run:
     def _insert(self, statement: Insert, output: str) -> None:
         path = self._target(statement.table)
         if isinstance(statement.source, Values):
-            bound = queries.bind_values(statement.source, statement.columns, self._context)
+            bound = query_binder.bind_values(statement.source, statement.columns, self._context)
         else:
-            bound = queries.bind(statement.source, self._context)
+            bound = query_binder.bind(statement.source, self._context)
         self._session.write_lines(bound.sql(line_sql(bound.columns)), output)
         self._files.wrote(path, output, statement.truncate, bound.sorted_by, self._max_row_weight)
 
@@ -201,7 +201,7 @@ class _Run:
         return table_path(value.value, table.place)
 
     def _show(self, statement: Show, output: str) -> tuple[Row, ...]:
-        bound = queries.bind(statement.query, self._context)
+        bound = query_binder.bind(statement.query, self._context)
         self._session.write_lines(bound.sql(line_sql(bound.columns)), output)
         with open(output, "rb") as lines:
             rows = tuple(json.loads(line) for line in lines)

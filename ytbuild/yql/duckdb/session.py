@@ -11,7 +11,7 @@ from ytbuild.base.cancellation import Cancellation
 from ytbuild.base.errors import QueryError
 from ytbuild.base.sql import text_sql
 from ytbuild.yql.binding.casts import MACROS
-from ytbuild.yql.duckdb.output import NOT_FINITE
+from ytbuild.yql.duckdb.row_json import NOT_FINITE
 
 _GIB = 1 << 30
 _SMALL = 64 << 20
@@ -93,10 +93,10 @@ class Session:
             self._connection.execute(self._macros.pop(name))
         try:
             with self._cancellation.interrupting(self._connection.interrupt):
-                found: list[tuple[object, ...]] = self._connection.execute(sql).fetchall()
+                rows: list[tuple[object, ...]] = self._connection.execute(sql).fetchall()
         except self._failure as error:
             raise failure(str(error)) from error
-        return found
+        return rows
 
     def check_cancelled(self) -> None:
         """Raise `Cancelled` when the query was."""

@@ -13,9 +13,7 @@ from typing import Any
 
 from ytbuild.base.errors import QueryError, closest
 from ytbuild.config.checks import row_weight
-from ytbuild.yql.requests import joins
-from ytbuild.yql.requests.fragments import Fields, quoted
-from ytbuild.yql.requests.requests import (
+from ytbuild.yql.requests import (
     DistinctRequest,
     FilterTableRequest,
     GroupByAggregateRequest,
@@ -25,7 +23,9 @@ from ytbuild.yql.requests.requests import (
     SelectColumnsRequest,
     SortTableRequest,
     UnionTablesRequest,
+    joins,
 )
+from ytbuild.yql.requests.fragments import Fields, quoted
 
 _DEFAULT_ROW_WEIGHT = "128M"
 

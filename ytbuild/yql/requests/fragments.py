@@ -39,15 +39,15 @@ def fault(expression: str) -> str:
     """
     open_brackets: list[str] = []
     for token in _TOKEN.finditer(expression):
-        found, place = token[0], f"at character {token.start() + 1}"
+        text, place = token[0], f"at character {token.start() + 1}"
         if token["unclosed"]:
-            return f"has {found} {place}, which is not closed"
+            return f"has {text} {place}, which is not closed"
         if token["semicolon"]:
             return f"has a ';' {place}: it is one expression, not several statements"
         if token["opening"]:
-            open_brackets.append(found)
-        elif token["closing"] and (not open_brackets or open_brackets.pop() != _PAIRS[found]):
-            return f"has {found} {place}, which closes nothing"
+            open_brackets.append(text)
+        elif token["closing"] and (not open_brackets or open_brackets.pop() != _PAIRS[text]):
+            return f"has {text} {place}, which closes nothing"
     return f"has {open_brackets[-1]}, which is not closed" if open_brackets else ""
 
 
@@ -107,9 +107,9 @@ class Fields:
             value = [value]
         if not isinstance(value, list | tuple):
             raise self.error(field, f"is {value!r}", "it is a column's name, or a list of them")
-        found = [self.name(field, item) for item in value]
-        self.check_distinct(field, found)
-        return found
+        names = [self.name(field, item) for item in value]
+        self.check_distinct(field, names)
+        return names
 
     def check_distinct(self, field: str, names: Sequence[str]) -> None:
         """Raise `QueryError` for a column that stands there twice: a table has it once."""

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ytbuild.base.errors import closest
+from ytbuild.yql.requests import JoinTablesRequest
 from ytbuild.yql.requests.fragments import Fields, quoted
-from ytbuild.yql.requests.requests import JoinTablesRequest
 
 _HOWS = ("inner", "left", "right", "full")
 _SIDES = ("left", "right")

@@ -24,10 +24,10 @@ def number(written: str, place: Place) -> Literal:
         value = int(match[1], 0) if match[1][1:2].isalpha() else int(match[1])
         return _integer(value, match[2].lower(), written, place)
     if match := _FLOAT.match(written):
-        found = float(match[1])
-        if found in (float("inf"), float("-inf")):
+        double = float(match[1])
+        if double in (float("inf"), float("-inf")):
             raise place.error(f"{written} is too large for a Double")
-        return Literal(place, "Float" if match[2] else "Double", found)
+        return Literal(place, "Float" if match[2] else "Double", double)
     raise place.error(
         f"{written} is no number",
         "the suffixes of integers are l, s, t, u, ul, us and ut, that of floats is f; a name with other signs "
@@ -58,18 +58,18 @@ def unescaped(body: str, place: Place) -> str:
     """Return a text with its C escapes resolved; raises `QueryError` when the result is not UTF-8."""
     if "\\" not in body:
         return body
-    found = bytearray()
+    unescaped_bytes = bytearray()
     at = 0
     while at < len(body):
         if body[at] != "\\":
-            found += body[at].encode()
+            unescaped_bytes += body[at].encode()
             at += 1
             continue
         piece, length = _escape(body, at + 1, place)
-        found += piece
+        unescaped_bytes += piece
         at += 1 + length
     try:
-        return found.decode()
+        return unescaped_bytes.decode()
     except UnicodeDecodeError:
         raise place.error("the text is not UTF-8", "tables of dev are JSON, which holds UTF-8 only") from None
 

@@ -152,7 +152,7 @@ class Cast(Node):
 
 @dataclass(frozen=True)
 class Call(Node):
-    """A function's call; `star` for `COUNT(*)`, `names` holds the names of named arguments."""
+    """A function's call; `star` for `COUNT(*)`."""
 
     name: str
     arguments: tuple[Expression, ...]

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base.errors import QueryError, TableError
 from ytbuild.base.sql import is_plain
 from ytbuild.yql.binding.schema import Table, table_of
 from ytbuild.yql.duckdb.session import Session, rows_of
+from ytbuild.yql.duckdb.tables import Tables
 from ytbuild.yql.syntax.tree import Place
 
 
@@ -26,10 +26,10 @@ class _Written:
     sorted_by: tuple[str, ...] = ()
 
 
-class QueryFiles:
+class QueryTables:
     """Tables as statements see them: what others wrote counts from the next COMMIT on."""
 
-    def __init__(self, tables: TableStore, read: Iterable[str], stack: ExitStack) -> None:
+    def __init__(self, tables: Tables, read: Iterable[str], stack: ExitStack) -> None:
         self._tables = tables
         self._stack = stack
         self._longest: dict[str, int] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ytbuild.yql.syntax.operands import REFUSED_WORDS, AtomsParser
+from ytbuild.yql.syntax.operand_parser import REFUSED_WORDS, OperandParser
 from ytbuild.yql.syntax.tree import (
     Between,
     Binary,
@@ -31,15 +31,15 @@ _EQUALITY = ("=", "==", "!=", "<>")
 _MATCHES = ("LIKE", "ILIKE", "REGEXP", "RLIKE", "MATCH")
 
 
-class ValuesParser(AtomsParser):
+class ExpressionParser(OperandParser):
     """Parses expressions from a cursor."""
 
     def expression(self) -> Expression:
         """Parse one expression; raises `QueryError` where there is none."""
         self._cursor.deeper()
-        found = self._chain(0)
+        expression = self._chain(0)
         self._cursor.shallower()
-        return found
+        return expression
 
     def expression_or_star(self) -> Expression | Star:
         """Parse an item of a select list: an expression, or `alias.*`."""
@@ -145,13 +145,13 @@ class ValuesParser(AtomsParser):
         place = cursor.place
         sign = cursor.take_sign("-", "+", "~") or cursor.take_word("NOT")
         if not sign:
-            found = self.atom()
-            if isinstance(found, Literal):
-                _check_whole(found)
-            return found
+            operand = self.operand()
+            if isinstance(operand, Literal):
+                _check_whole(operand)
+            return operand
         if cursor.is_sign("-", "+", "~") or cursor.is_word("NOT"):
             raise cursor.unexpected(f"an operand after {sign}", "YQL wants parentheses here: -(-x), NOT (NOT x)")
-        operand = self.atom()
+        operand = self.operand()
         if isinstance(operand, Literal) and sign in "+-" and type(operand.value) in (int, float):
             return _signed(place, sign, operand)
         return Unary(place, sign, operand)

@@ -14,8 +14,8 @@ from ytbuild.yql.binding.context import Context
 from ytbuild.yql.binding.functions import SCALARS, Function, key_of
 from ytbuild.yql.binding.matching import matched
 from ytbuild.yql.binding.scopes import Column, Scope, item_type
+from ytbuild.yql.binding.typed_sql import Typed, integer_sql, literal, need, together
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.binding.values import Typed, literal, need, together
 from ytbuild.yql.syntax.tree import (
     Between,
     Binary,
@@ -45,11 +45,11 @@ BindQuery = Callable[[Query, Context], tuple[tuple[Column, ...], str]]
 
 _COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 _BITS = ("&", "|", "^", "<<", ">>")
-_NOW = {"currentutcdate": types.DATE, "currentutcdatetime": types.DATETIME, "currentutctimestamp": types.TIMESTAMP}
-NOW = ("CurrentUtcDate", "CurrentUtcDatetime", "CurrentUtcTimestamp")
+NOW = {"CurrentUtcDate": types.DATE, "CurrentUtcDatetime": types.DATETIME, "CurrentUtcTimestamp": types.TIMESTAMP}
+_NOW = {key_of(name): kind for name, kind in NOW.items()}
 
 
-class Expressions:
+class ExpressionBinder:
     """Binds the expressions of one part of a query."""
 
     def __init__(self, context: Context, scope: Scope, bind_query: BindQuery) -> None:
@@ -75,7 +75,7 @@ class Expressions:
 
     def _namedvalue(self, node: NamedValue) -> Typed:
         definition = self._context.definition(node.name, node.place)
-        inside = Expressions(self._context.inside(definition), self._scope, self._bind_query)
+        inside = ExpressionBinder(self._context.inside(definition), self._scope, self._bind_query)
         if isinstance(definition.value, Select | Union):
             return inside._scalar(node.place, definition.value)
         return inside.bind(definition.value)
@@ -91,8 +91,8 @@ class Expressions:
     def _unary(self, node: Unary) -> Typed:
         value = self.bind(node.operand)
         if node.operator == "NOT":
-            hint_place = node.operand.place
-            return Typed(f"(NOT {need(value, types.BOOL, hint_place, _NOT).sql})", types.BOOL)
+            operand = need(value, types.BOOL, node.operand.place, "the operand of NOT")
+            return Typed(f"(NOT {operand.sql})", types.BOOL)
         if node.operator == "~":
             return operators.inverted(value, node.place)
         if node.operator == "+":
@@ -152,7 +152,7 @@ class Expressions:
             else:
                 raise node.place.error(f"${among.name} is neither a query nor a list", "IN searches one of them")
         if isinstance(among, tuple):
-            inside = Expressions(context, self._scope, self._bind_query)
+            inside = ExpressionBinder(context, self._scope, self._bind_query)
             sql, value_sql = self._in_list(node.place, value, [inside.bind(item) for item in among])
         else:
             columns, query_sql = self._bind_query(among, context)
@@ -210,13 +210,13 @@ class Expressions:
             return self._aggregate(node, aggregate)
         if node.star or node.distinct:
             raise node.place.error(f"{node.name} is no aggregate function: it takes neither * nor DISTINCT")
-        if key in _NOW:
-            return Typed(f"({self._context.now_micros // types.DATES[_NOW[key].name]})::UBIGINT", _NOW[key])
+        if now := _NOW.get(key):
+            return Typed(integer_sql(self._context.now_micros // types.DATES[now.name], now), now)
         if constructor := CONSTRUCTORS.get(key):
             return constructed(constructor, node)
         function = SCALARS.get(key)
         if function is None:
-            known = [found.name for table in (SCALARS, AGGREGATES, CONSTRUCTORS) for found in table.values()]
+            known = [entry.name for table in (SCALARS, AGGREGATES, CONSTRUCTORS) for entry in table.values()]
             hint = closest(node.name, known) or closest(node.name.upper(), known)
             raise node.place.error(f"dev does not know the function {node.name}", hint)
         _check_count(node, function)
@@ -231,12 +231,9 @@ class Expressions:
         _check_count(node, aggregate)
         if node.distinct and not aggregate.distinct:
             raise node.place.error(f"{aggregate.name} does not take DISTINCT")
-        inside = Expressions(self._context, self._scope.arguments(node), self._bind_query)
+        inside = ExpressionBinder(self._context, self._scope.arguments(), self._bind_query)
         values = [inside.bind(argument) for argument in node.arguments]
         return self._scope.aggregate(node, aggregate.build(values, "DISTINCT " * node.distinct, node.place))
-
-
-_NOT = "the operand of NOT"
 
 
 def _check_count(node: Call, function: Function | Aggregate) -> None:

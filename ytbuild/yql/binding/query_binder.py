@@ -10,11 +10,11 @@ from typing import Any
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.aggregates import AGGREGATES
 from ytbuild.yql.binding.context import Context
-from ytbuild.yql.binding.expressions import Expressions
+from ytbuild.yql.binding.expression_binder import ExpressionBinder
+from ytbuild.yql.binding.from_clause import FromClause, bind_from
 from ytbuild.yql.binding.functions import key_of
 from ytbuild.yql.binding.scopes import Column, GroupScope, Key, NoScope, OrderScope, RowScope, Scope
-from ytbuild.yql.binding.sources import From, bind_from
-from ytbuild.yql.binding.values import NOTHING, Typed, converted, together
+from ytbuild.yql.binding.typed_sql import NOTHING, Typed, converted, together
 from ytbuild.yql.syntax.tree import (
     Call,
     ColumnName,
@@ -59,7 +59,7 @@ def bind(query: Query | Values, context: Context) -> Bound:
         return _bind_union(query, context)
     if isinstance(query, Values):
         return _bind_values(query, context)
-    return _Selecting(query, context).bound()
+    return _SelectBinder(query, context).bound()
 
 
 def bind_values(values: Values, columns: tuple[str, ...], context: Context) -> Bound:
@@ -76,13 +76,13 @@ def _subquery(query: Query, context: Context) -> tuple[tuple[Column, ...], str]:
 
 
 def _bind_values(values: Values, context: Context) -> Bound:
-    binder = Expressions(context, NoScope("VALUES has no table to read"), _subquery)
+    binder = ExpressionBinder(context, NoScope("VALUES has no table to read"), _subquery)
     rows = [[binder.bind(value) for value in row] for row in values.rows]
     columns = [together(list(column), values.place, "VALUES") for column in zip(*rows, strict=True)]
     names = [context.new_name() for _ in columns]
     written = ", ".join(f"({', '.join(column[at].sql for column in columns)})" for at in range(len(rows)))
-    found = tuple(Column(name, Typed(name, column[0].type)) for name, column in zip(names, columns, strict=True))
-    return Bound(found, f"(VALUES {written}) AS {context.new_name()}({', '.join(names)})")
+    named = tuple(Column(name, Typed(name, column[0].type)) for name, column in zip(names, columns, strict=True))
+    return Bound(named, f"(VALUES {written}) AS {context.new_name()}({', '.join(names)})")
 
 
 def _bind_union(union: Union, context: Context) -> Bound:
@@ -112,20 +112,20 @@ def _together(name: str, parts: list[Bound], place: Place) -> list[Typed]:
 
 def _check_distinct(columns: list[Column], place: Place) -> None:
     for column in columns:
-        if column.value.type.name in ("Yson", "List"):
+        if not types.is_comparable(column.value.type):
             raise place.error(
                 f"the column {column.name} is {column.value.type}, which cannot be compared for DISTINCT"
             )
 
 
-class _Selecting:
+class _SelectBinder:
     """Binds one SELECT, clause by clause."""
 
     def __init__(self, select: Select, context: Context) -> None:
         context.count(select.place)
         self._select = select
         self._context = context
-        self._from: From = bind_from(select, context, _subquery)
+        self._from: FromClause = bind_from(select, context, _subquery)
         self._rows = RowScope(self._from.visible, self._from.hidden)
         self._keys = [self._key(item) for item in select.group_by]
         names = {key.name: key.row for key, item in zip(self._keys, select.group_by, strict=True) if item.alias}
@@ -155,15 +155,15 @@ class _Selecting:
         inner = f"(SELECT {'DISTINCT ' * select.distinct}{listed}{source}) AS {self._context.new_name()}"
         return Bound(columns, inner, order, self._limit(), self._sorted_by(columns))
 
-    def _binder(self, scope: Scope) -> Expressions:
-        return Expressions(self._context, scope, _subquery)
+    def _binder(self, scope: Scope) -> ExpressionBinder:
+        return ExpressionBinder(self._context, scope, _subquery)
 
     def _renamed(self, value: Typed) -> Typed:
         return Typed(self._context.new_name(), value.type, finite=value.finite)
 
     def _key(self, item: Item) -> Key:
         value = self._binder(self._rows).bind(item.value)
-        if value.type.name in ("Yson", "List"):
+        if not types.is_comparable(value.type):
             raise item.place.error(f"GROUP BY {value.type}", "values of this type cannot be compared")
         name = item.alias or (item.value.name if isinstance(item.value, ColumnName) else None)
         return Key(name, value, self._renamed(value))
@@ -193,13 +193,13 @@ class _Selecting:
 
     def _results(self, scope: Scope, groups: GroupScope | None) -> list[Column]:
         """Return the columns of the result under their names; raises `QueryError` for two of one name."""
-        found: list[Column] = []
+        results: list[Column] = []
         seen: dict[str, Star | None] = {}
         for position, item in enumerate(self._select.items):
             columns = self._star(item, groups) if isinstance(item, Star) else [self._item(item, position, scope)]
             for column in columns:
                 if column.name not in seen:
-                    found.append(column)
+                    results.append(column)
                 elif not self._is_same_key(column, item, seen):
                     raise item.place.error(
                         f"two columns of the result are named {column.name}",
@@ -207,8 +207,8 @@ class _Selecting:
                     )
                 seen[column.name] = item if isinstance(item, Star) else None
         if self._select.distinct:
-            _check_distinct(found, self._select.place)
-        return found
+            _check_distinct(results, self._select.place)
+        return results
 
     def _is_same_key(self, column: Column, item: Star | Item, seen: dict[str, Star | None]) -> bool:
         return isinstance(item, Star) and seen[column.name] is not None and column.name in self._from.same_keys
@@ -249,18 +249,18 @@ class _Selecting:
 
     def _sorted_by(self, columns: tuple[Column, ...]) -> tuple[str, ...]:
         names = {column.name for column in columns}
-        found: list[str] = []
+        prefix: list[str] = []
         for order in self._select.order_by:
             value = order.value
             plain = isinstance(value, ColumnName) and value.table is None and value.name in names
             if order.descending or not plain or not isinstance(value, ColumnName):
                 break
-            found.append(value.name)
-        return tuple(dict.fromkeys(found))
+            prefix.append(value.name)
+        return tuple(dict.fromkeys(prefix))
 
-    def _sortable(self, order: Order, binder: Expressions) -> Typed:
+    def _sortable(self, order: Order, binder: ExpressionBinder) -> Typed:
         value = binder.bind(order.value)
-        if value.type.name in ("Yson", "List"):
+        if not types.is_comparable(value.type):
             raise order.place.error(f"ORDER BY {value.type}", "values of this type have no order")
         if isinstance(order.value, Literal):
             raise order.place.error("ORDER BY a constant", "name a column; YQL does not order by a column's number")
@@ -279,12 +279,12 @@ class _Selecting:
 
     def _limit(self) -> str:
         binder = self._binder(NoScope("LIMIT and OFFSET are one number for the whole query"))
-        found = ""
+        clauses = ""
         for word, node in (("LIMIT", self._select.limit), ("OFFSET", self._select.offset)):
             if node is None:
                 continue
             value = binder.bind(node)
             if not types.is_integer(value.type) or (isinstance(value.constant, int) and value.constant < 0):
                 raise node.place.error(f"{word} must be a whole number, not {value.constant or value.type}")
-            found += f" {word} ({value.sql})"
-        return found
+            clauses += f" {word} ({value.sql})"
+        return clauses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ytbuild.base.errors import QueryError, closest
 from ytbuild.yql.syntax.cursor import Cursor
-from ytbuild.yql.syntax.queries import QueriesParser
+from ytbuild.yql.syntax.query_parser import QueryParser
 from ytbuild.yql.syntax.tree import (
     Assign,
     Commit,
@@ -36,31 +36,31 @@ _REFUSED_STATEMENTS = {
 def parse(query: str) -> tuple[Statement, ...]:
     """Return the statements of a query; raises `QueryError`, naming the place, for what dev does not know."""
     try:
-        return _Parser(query).statements()
+        return _StatementParser(query).statements()
     except RecursionError:
         raise QueryError("YQL: the query is nested too deeply", "give parts of it a name: $part = …;") from None
 
 
-class _Parser:
-    """Parses statements; queries are the work of `QueriesParser`."""
+class _StatementParser:
+    """Parses statements; queries are the work of `QueryParser`."""
 
     def __init__(self, query: str) -> None:
         self._cursor = Cursor(query)
-        self._queries = QueriesParser(self._cursor)
-        self._values = self._queries.values
+        self._queries = QueryParser(self._cursor)
+        self._expressions = self._queries.expressions
 
     def statements(self) -> tuple[Statement, ...]:
         cursor = self._cursor
-        found: list[Statement] = []
+        statements: list[Statement] = []
         while cursor.token.kind != "end":
             if cursor.take_sign(";"):
                 continue
-            found.append(self._statement())
+            statements.append(self._statement())
             if cursor.token.kind != "end" and not cursor.is_sign(";"):
                 raise self._queries.unexpected("; or the end of the query")
-        if not found:
+        if not statements:
             raise QueryError("YQL: the query is empty", "write a SELECT or an INSERT INTO")
-        return tuple(found)
+        return tuple(statements)
 
     def _statement(self) -> Statement:
         cursor = self._cursor
@@ -100,13 +100,13 @@ class _Parser:
             return Assign(place, name, self._queries.query())
         if cursor.is_sign("(") and cursor.following().kind == "named":
             # `$f = ($x) -> …` reads like an expression in parentheses up to the arrow.
-            value = self._values.expression()
+            value = self._expressions.expression()
             if cursor.is_sign("->"):
                 raise place.error("lambdas are not supported in dev", "write the expression out")
             return Assign(place, name, value)
         if cursor.is_word("PROCESS", "REDUCE"):
             raise cursor.place.error(f"{cursor.token.text.upper()} is not supported in dev")
-        return Assign(place, name, self._values.expression())
+        return Assign(place, name, self._expressions.expression())
 
     def _pragma(self, place: Place) -> Pragma:
         cursor = self._cursor
@@ -114,9 +114,9 @@ class _Parser:
         if cursor.take_sign("."):
             name += "." + cursor.need_name("the name of a pragma")
         if cursor.take_sign("("):
-            self._values.expressions(")")
+            self._expressions.expressions(")")
         elif cursor.take_sign("=") and not cursor.take_word("DEFAULT"):
-            self._values.expression()
+            self._expressions.expression()
         return Pragma(place, name)
 
     def _insert(self, place: Place) -> Insert:
@@ -162,7 +162,7 @@ class _Parser:
         while not rows or cursor.take_sign(","):
             start = cursor.place
             cursor.need_sign("(")
-            rows.append(self._values.expressions(")"))
+            rows.append(self._expressions.expressions(")"))
             if len(rows[-1]) != width:
                 raise start.error(f"a row of {len(rows[-1])} values for {width} columns")
         return Values(place, tuple(rows))

@@ -9,9 +9,9 @@ from typing import Any
 
 from ytbuild.yql.binding import operators
 from ytbuild.yql.binding.context import Context
-from ytbuild.yql.binding.expressions import BindQuery, Expressions
-from ytbuild.yql.binding.scopes import Column, QuerySource, RowScope, Source, TableSource
-from ytbuild.yql.binding.values import Typed, together
+from ytbuild.yql.binding.expression_binder import BindQuery, ExpressionBinder
+from ytbuild.yql.binding.scopes import Column, QueryRelation, Relation, RowScope, TableRelation
+from ytbuild.yql.binding.typed_sql import Typed, together
 from ytbuild.yql.syntax.paths import table_path
 from ytbuild.yql.syntax.tree import (
     Binary,
@@ -23,16 +23,12 @@ from ytbuild.yql.syntax.tree import (
     Literal,
     NamedSource,
     Place,
+    QuerySource,
     Select,
     Single,
     Star,
+    TableSource,
     Union,
-)  # fmt: skip
-from ytbuild.yql.syntax.tree import (
-    QuerySource as WrittenQuery,
-)
-from ytbuild.yql.syntax.tree import (
-    TableSource as WrittenTable,
 )
 
 _SQL = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "FULL JOIN", "CROSS": "CROSS JOIN"}
@@ -46,136 +42,134 @@ _ONE_SIDED = {
 
 @dataclass
 class _Step:
-    """One join: what was written, its source, and the SQL of its condition."""
+    """One join: what was written, its relation, and the SQL of its condition."""
 
     written: Join
-    source: Source
+    relation: Relation
     condition: str = ""
 
 
 @dataclass
-class From:
-    """The sources of a SELECT; `hidden` says of an alias why its columns cannot be used."""
+class FromClause:
+    """The relations of a SELECT; `hidden` says of an alias why its columns cannot be used."""
 
-    first: Source | None
+    first: Relation | None
     steps: list[_Step] = field(default_factory=list)
     hidden: dict[str, str] = field(default_factory=dict)
-    # The names that are the same join key in several sources, by the sources' labels.
+    # The names that are the same join key in several relations, by the relations' labels.
     same_keys: dict[str, set[str]] = field(default_factory=dict)
 
     @property
-    def visible(self) -> tuple[Source, ...]:
-        """The sources whose columns the SELECT sees."""
-        found = [self.first] if self.first else []
-        found += [step.source for step in self.steps]
-        return tuple(source for source in found if source.label is None or source.label not in self.hidden)
+    def visible(self) -> tuple[Relation, ...]:
+        """The relations whose columns the SELECT sees."""
+        relations = [self.first] if self.first else []
+        relations += [step.relation for step in self.steps]
+        return tuple(relation for relation in relations if relation.label not in self.hidden)
 
     def sql(self, context: Context) -> str:
         """Return what stands after FROM, once everything has been bound."""
         assert self.first is not None
-        found = f"{self.first.sql()} AS {context.new_name()}"
+        joined = f"{self.first.sql()} AS {context.new_name()}"
         for step in self.steps:
-            found = _joined(found, f"{step.source.sql()} AS {context.new_name()}", step, context)
-        return found
+            joined = _joined(joined, f"{step.relation.sql()} AS {context.new_name()}", step, context)
+        return joined
 
     def star(self, node: Star) -> Iterator[Column]:
         """Give the columns of `*` or `alias.*`; a key that has one name on both sides is one column.
 
-        Raises `QueryError` for a name that two sources have.
+        Raises `QueryError` for a name that two relations have.
         """
-        sources = [source for source in self.visible if node.table in (None, source.label)]
-        if not sources:
+        relations = [relation for relation in self.visible if node.table in (None, relation.label)]
+        if not relations:
             RowScope(self.visible, self.hidden).column(ColumnName(node.place, "*", node.table))
-        for source in sources:
-            for name in source.names():
-                value = source.find(name)
+        for relation in relations:
+            for name in relation.names():
+                value = relation.find(name)
                 assert value is not None
-                yield Column(name, self._coalesced(name, source, value, node.place))
+                yield Column(name, self._coalesced(name, relation, value, node.place))
 
-    def _coalesced(self, name: str, source: Source, value: Typed, place: Place) -> Typed:
-        if source.label not in self.same_keys.get(name, ()):
+    def _coalesced(self, name: str, relation: Relation, value: Typed, place: Place) -> Typed:
+        if relation.label not in self.same_keys.get(name, ()):
             return value
-        found = [other.find(name) for other in self.visible if other.label in self.same_keys[name]]
-        values = together([one for one in found if one is not None], place, f"the key {name}")
+        sides = [other.find(name) for other in self.visible if other.label in self.same_keys[name]]
+        values = together([side for side in sides if side is not None], place, f"the key {name}")
         if len(values) == 1:
             return values[0]
         return Typed(f"COALESCE({', '.join(one.sql for one in values)})", values[0].type, finite=value.finite)
 
 
-def bind_from(select: Select, context: Context, bind_query: BindQuery) -> From:
+def bind_from(select: Select, context: Context, bind_query: BindQuery) -> FromClause:
     """Bind what stands after FROM; raises `QueryError` for unknown tables and for conditions that YQL refuses."""
     if select.source is None:
-        return From(None)
+        return FromClause(None)
     first = _bind_single(select.source, context, bind_query, bool(select.joins))
-    found = From(first)
-    if isinstance(first, TableSource) and not select.joins and select.source.alias is None:
+    clause = FromClause(first)
+    if isinstance(first, TableRelation) and not select.joins and select.source.alias is None:
         first.label = None
     for written in select.joins:
-        source = _bind_single(written.source, context, bind_query, True)
-        labels = [known.label for known in (first, *(step.source for step in found.steps))]
-        if source.label in labels:
-            raise written.source.place.error(f"two tables are named {source.label} here", "give one another name: AS")
+        relation = _bind_single(written.source, context, bind_query, True)
+        labels = [known.label for known in (first, *(step.relation for step in clause.steps))]
+        if relation.label in labels:
+            hint = "give one another name: AS"
+            raise written.source.place.error(f"two tables are named {relation.label} here", hint)
         if written.using and len(select.joins) > 1:
             raise written.place.error("USING joins two tables only", "write ON for a join of more of them")
-        step = _Step(written, source)
-        step.condition = _condition(step, found, context, bind_query)
-        found.steps.append(step)
-        _hide(step, found)
-    return found
+        step = _Step(written, relation)
+        step.condition = _condition(step, clause, context, bind_query)
+        clause.steps.append(step)
+        _hide(step, clause)
+    return clause
 
 
-def _hide(step: _Step, found: From) -> None:
+def _hide(step: _Step, clause: FromClause) -> None:
     kind = step.written.kind
     if kind in ("LEFT SEMI", "LEFT ONLY"):
-        hidden = [step.source]
+        hidden = [step.relation]
     elif kind in ("RIGHT SEMI", "RIGHT ONLY"):
-        hidden = [source for source in found.visible if source is not step.source]
+        hidden = [relation for relation in clause.visible if relation is not step.relation]
     else:
         return
-    for source in hidden:
-        assert source.label is not None
-        found.hidden[source.label] = f"a {kind} JOIN gives the columns of the other side only"
+    for relation in hidden:
+        assert relation.label is not None
+        clause.hidden[relation.label] = f"a {kind} JOIN gives the columns of the other side only"
 
 
-def _bind_single(source: Single, context: Context, bind_query: BindQuery, joined: bool) -> Source:
+def _bind_single(source: Single, context: Context, bind_query: BindQuery, joined: bool) -> Relation:
     if isinstance(source, NamedSource):
         definition = context.definition(source.name, source.place)
         value = definition.value
         if isinstance(value, Literal) and isinstance(value.value, str):
             path = table_path(value.value, source.place)
-            return TableSource(context.table(path, source.place), source.alias or path, context)
+            return TableRelation(context.table(path, source.place), source.alias or path, context)
         if not isinstance(value, Select | Union):
             raise source.place.error(f"${source.name} is neither a query nor a table's path")
         columns, sql = bind_query(value, context.inside(definition))
-    elif isinstance(source, WrittenTable):
+    elif isinstance(source, TableSource):
         label = source.alias or source.path
         if joined and "." in label:
             raise source.place.error(f"a table in a join whose name has a dot: {label}", "give it a name with AS")
-        return TableSource(context.table(source.path, source.place), label, context)
+        return TableRelation(context.table(source.path, source.place), label, context)
     else:
         columns, sql = bind_query(source.query, context)
     if joined and source.alias is None:
         raise source.place.error("a query in a join needs a name", "write AS name after it")
-    return QuerySource(columns, sql, source.alias)
+    return QueryRelation(columns, sql, source.alias)
 
 
-def _condition(step: _Step, found: From, context: Context, bind_query: BindQuery) -> str:
+def _condition(step: _Step, clause: FromClause, context: Context, bind_query: BindQuery) -> str:
     written = step.written
-    scope = RowScope((*found.visible, step.source), found.hidden, where="in the condition of a join")
-    binder = Expressions(context, scope, bind_query)
+    scope = RowScope((*clause.visible, step.relation), clause.hidden, where="in the condition of a join")
+    binder = ExpressionBinder(context, scope, bind_query)
     pairs: list[tuple[Place, Expression, Expression]] = []
     if written.using:
-        left = next(source.label for source in reversed(found.visible))
-        pairs = [
-            (written.place, ColumnName(written.place, name, left), ColumnName(written.place, name, step.source.label))
-            for name in written.using
-        ]
+        place, left, right = written.place, clause.visible[-1].label, step.relation.label
+        pairs = [(place, ColumnName(place, name, left), ColumnName(place, name, right)) for name in written.using]
     elif written.on is not None:
         pairs = list(_equalities(written.on))
     tests = []
     for place, one, other in pairs:
-        _check_sides(place, one, other, step.source, found)
-        _note_same_key(one, other, found)
+        _check_sides(place, one, other, step.relation)
+        _note_same_key(one, other, clause)
         tests.append(operators.equal_keys(binder.bind(one), binder.bind(other), place))
     return " AND ".join(tests)
 
@@ -192,10 +186,10 @@ def _equalities(node: Expression) -> Iterator[tuple[Place, Expression, Expressio
         )
 
 
-def _check_sides(place: Place, one: Expression, other: Expression, right: Source, found: From) -> None:
+def _check_sides(place: Place, one: Expression, other: Expression, right: Relation) -> None:
     sides = []
     for side in (one, other):
-        tables = {column.table for column in columns_in(side)}
+        tables = {column.table for column in _columns_in(side)}
         if None in tables:
             raise side.place.error("a column in ON needs its table's name", "write a.x = b.x")
         if len(tables) != 1:
@@ -209,22 +203,22 @@ def _check_sides(place: Place, one: Expression, other: Expression, right: Source
         )
 
 
-def _note_same_key(one: Expression, other: Expression, found: From) -> None:
+def _note_same_key(one: Expression, other: Expression, clause: FromClause) -> None:
     if isinstance(one, ColumnName) and isinstance(other, ColumnName) and one.name == other.name:
         labels = {label for label in (one.table, other.table) if label is not None}
-        found.same_keys.setdefault(one.name, set()).update(labels)
+        clause.same_keys.setdefault(one.name, set()).update(labels)
 
 
-def columns_in(node: Any) -> Iterator[ColumnName]:
+def _columns_in(node: Any) -> Iterator[ColumnName]:
     """Give the columns in an expression, as far as they are written in it."""
     if isinstance(node, ColumnName):
         yield node
     elif isinstance(node, tuple):
         for item in node:
-            yield from columns_in(item)
-    elif dataclasses.is_dataclass(node) and not isinstance(node, Place | Select | Union | WrittenQuery | Item):
+            yield from _columns_in(item)
+    elif dataclasses.is_dataclass(node) and not isinstance(node, Place | Select | Union | QuerySource | Item):
         for part in dataclasses.fields(node):
-            yield from columns_in(getattr(node, part.name))
+            yield from _columns_in(getattr(node, part.name))
 
 
 def _joined(left: str, right: str, step: _Step, context: Context) -> str:

@@ -92,11 +92,11 @@ def need(value: Typed, wanted: Type, place: Place, what: str) -> Typed:
     if value.type == types.NULL:
         return converted(value, wanted)
     if value.type != wanted:
-        raise place.error(f"{what} must be {wanted}, not {value.type}", _hint(value.type, wanted))
+        raise place.error(f"{what} must be {wanted}, not {value.type}", _hint(wanted))
     return value
 
 
-def _hint(found: Type, wanted: Type) -> str:
+def _hint(wanted: Type) -> str:
     if wanted == types.BOOL:
         return "write a comparison, such as x != 0"
     return f"write CAST(… AS {wanted})"

@@ -28,7 +28,7 @@ REFUSED_WORDS = {
 }
 
 
-class AtomsParser(ABC):
+class OperandParser(ABC):
     """Parses operands from a cursor; `query` parses what begins with SELECT, the subclass whole expressions."""
 
     def __init__(self, cursor: Cursor, query: Callable[[], Query]) -> None:
@@ -41,37 +41,37 @@ class AtomsParser(ABC):
 
     def expressions(self, closing: str) -> tuple[Expression, ...]:
         """Parse expressions between commas up to and with the closing sign; a comma before it is allowed."""
-        found = []
+        expressions = []
         while not self._cursor.is_sign(closing):
-            found.append(self.expression())
+            expressions.append(self.expression())
             if not self._cursor.take_sign(","):
                 break
         self._cursor.need_sign(closing)
-        return tuple(found)
+        return tuple(expressions)
 
-    def atom(self) -> Expression:
+    def operand(self) -> Expression:
         cursor = self._cursor
         token = cursor.token
         if token.kind == "literal":
             cursor.advance()
-            found: Expression = token.value
+            operand: Expression = token.value
         elif token.kind == "named":
-            found = NamedValue(token.place, cursor.need_named())
+            operand = NamedValue(token.place, cursor.need_named())
             if cursor.is_sign("("):
                 raise token.place.error(
                     f"{token.text}(…): lambdas are not supported in dev", "write the expression out"
                 )
         elif cursor.take_sign("("):
-            found = self._parentheses(token.place)
+            operand = self._parentheses(token.place)
         elif cursor.take_sign("["):
-            found = ListItems(token.place, self.expressions("]"))
+            operand = ListItems(token.place, self.expressions("]"))
         elif token.kind == "word" and (special := self._special()):
-            found = special
+            operand = special
         else:
-            found = self._column_or_call()
+            operand = self._column_or_call()
         if cursor.is_sign("[", "."):
             raise cursor.place.error("access to the items of a container is not supported in dev")
-        return found
+        return operand
 
     def _parentheses(self, place: Place) -> Expression:
         cursor = self._cursor
@@ -79,11 +79,11 @@ class AtomsParser(ABC):
             query = self._query()
             cursor.need_sign(")")
             return ScalarQuery(place, query)
-        found = self.expression()
+        inner = self.expression()
         if cursor.is_sign(","):
             raise place.error("a tuple is not supported in dev", "compare the values one by one")
         cursor.need_sign(")")
-        return found
+        return inner
 
     def _special(self) -> Expression | None:
         cursor = self._cursor
@@ -178,12 +178,12 @@ class AtomsParser(ABC):
 
     def _arguments(self) -> tuple[Expression, ...]:
         cursor = self._cursor
-        found = []
+        arguments = []
         while not cursor.is_sign(")"):
-            found.append(self.expression())
+            arguments.append(self.expression())
             if cursor.is_word("AS"):
                 raise cursor.place.error("named arguments (AS) of a function are not supported in dev")
             if not cursor.take_sign(","):
                 break
         cursor.need_sign(")")
-        return tuple(found)
+        return tuple(arguments)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ytbuild.base.errors import QueryError
 from ytbuild.yql.syntax.cursor import Cursor
-from ytbuild.yql.syntax.expressions import ValuesParser
+from ytbuild.yql.syntax.expression_parser import ExpressionParser
 from ytbuild.yql.syntax.paths import table_path
 from ytbuild.yql.syntax.tree import (
     Expression,
@@ -32,12 +32,12 @@ _REFUSED_CLAUSES = {
 }  # fmt: skip
 
 
-class QueriesParser:
-    """Parses queries from a cursor; expressions are the work of `values`."""
+class QueryParser:
+    """Parses queries from a cursor; expressions are the work of `expressions`."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self.values = ValuesParser(cursor, self.query)
+        self.expressions = ExpressionParser(cursor, self.query)
 
     def query(self) -> Query:
         """Parse a SELECT, or several of them with UNION between; what stands in parentheses may have ORDER BY."""
@@ -71,9 +71,9 @@ class QueriesParser:
     def _part(self) -> Query:
         cursor = self._cursor
         if cursor.take_sign("("):
-            found = self.query()
+            query = self.query()
             cursor.need_sign(")")
-            return found
+            return query
         return self._select()
 
     def _select(self) -> Select:
@@ -83,9 +83,9 @@ class QueriesParser:
         distinct = bool(cursor.take_word("DISTINCT"))
         items = self._items()
         source, joins = self._from() if cursor.take_word("FROM") else (None, ())
-        where = self.values.expression() if cursor.take_word("WHERE") else None
+        where = self.expressions.expression() if cursor.take_word("WHERE") else None
         group_by = self._group_by() if cursor.take_word("GROUP") else ()
-        having = self.values.expression() if cursor.take_word("HAVING") else None
+        having = self.expressions.expression() if cursor.take_word("HAVING") else None
         order_by = self._order_by() if cursor.take_word("ORDER") else ()
         limit, offset = self._limit()
         self._check_clause()
@@ -110,19 +110,19 @@ class QueriesParser:
 
     def _items(self) -> tuple[Star | Item, ...]:
         cursor = self._cursor
-        found: list[Star | Item] = [self._item()]
+        items: list[Star | Item] = [self._item()]
         while cursor.take_sign(","):
             if cursor.token.kind == "end" or cursor.is_word("FROM") or cursor.is_sign(")", ";"):
                 break
-            found.append(self._item())
-        return tuple(found)
+            items.append(self._item())
+        return tuple(items)
 
     def _item(self) -> Star | Item:
         cursor = self._cursor
         place = cursor.place
         if cursor.take_sign("*"):
             return Star(place, None)
-        value = self.values.expression_or_star()
+        value = self.expressions.expression_or_star()
         return value if isinstance(value, Star) else Item(place, value, self._alias("a column"))
 
     def _alias(self, what: str) -> str | None:
@@ -135,35 +135,33 @@ class QueriesParser:
     def _group_by(self) -> tuple[Item, ...]:
         cursor = self._cursor
         cursor.need_word("BY")
-        found: list[Item] = []
-        while not found or cursor.take_sign(","):
-            if found and (
-                cursor.token.kind == "end" or cursor.is_sign(")", ";") or cursor.is_word("HAVING", "ORDER")
-            ):
+        keys: list[Item] = []
+        while not keys or cursor.take_sign(","):
+            if keys and (cursor.token.kind == "end" or cursor.is_sign(")", ";") or cursor.is_word("HAVING", "ORDER")):
                 break
             place = cursor.place
-            value = self.values.expression()
-            found.append(Item(place, value, self._alias("a key")))
-        return tuple(found)
+            value = self.expressions.expression()
+            keys.append(Item(place, value, self._alias("a key")))
+        return tuple(keys)
 
     def _order_by(self) -> tuple[Order, ...]:
         cursor = self._cursor
         cursor.need_word("BY")
-        found: list[Order] = []
-        while not found or cursor.take_sign(","):
+        terms: list[Order] = []
+        while not terms or cursor.take_sign(","):
             place = cursor.place
-            value = self.values.expression()
-            found.append(Order(place, value, cursor.take_word("ASC", "DESC") == "DESC"))
-        return tuple(found)
+            value = self.expressions.expression()
+            terms.append(Order(place, value, cursor.take_word("ASC", "DESC") == "DESC"))
+        return tuple(terms)
 
     def _limit(self) -> tuple[Expression | None, Expression | None]:
         cursor = self._cursor
         if not cursor.take_word("LIMIT"):
             return None, None
-        limit = self.values.expression()
+        limit = self.expressions.expression()
         if cursor.is_sign(","):
             raise cursor.place.error("LIMIT with a comma is not supported in dev", "write LIMIT n OFFSET m")
-        offset = self.values.expression() if cursor.take_word("OFFSET") else None
+        offset = self.expressions.expression() if cursor.take_word("OFFSET") else None
         return limit, offset
 
     def _from(self) -> tuple[Single, tuple[Join, ...]]:
@@ -184,14 +182,14 @@ class QueriesParser:
     def names(self) -> tuple[str, ...]:
         cursor = self._cursor
         cursor.need_sign("(")
-        found = [cursor.need_name("a column")]
+        names = [cursor.need_name("a column")]
         while cursor.take_sign(",") and not cursor.is_sign(")"):
             place = cursor.place
-            found.append(cursor.need_name("a column"))
-            if found[-1] in found[:-1]:
-                raise place.error(f"the column {found[-1]} is named twice")
+            names.append(cursor.need_name("a column"))
+            if names[-1] in names[:-1]:
+                raise place.error(f"the column {names[-1]} is named twice")
         cursor.need_sign(")")
-        return tuple(found)
+        return tuple(names)
 
     def _join_kind(self) -> str:
         cursor = self._cursor
@@ -219,7 +217,7 @@ class QueriesParser:
             return Join(place, kind, source, None, names)
         if not cursor.take_word("ON"):
             raise cursor.unexpected("ON or USING", "every join but CROSS JOIN has a condition")
-        return Join(place, kind, source, self.values.expression(), ())
+        return Join(place, kind, source, self.expressions.expression(), ())
 
     def _single(self) -> Single:
         cursor = self._cursor

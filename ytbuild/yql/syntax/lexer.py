@@ -1,4 +1,4 @@
-"""From the text of a query to tokens with places."""
+"""The lexer: from the text of a query to tokens with places."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def tokens(query: str) -> list[Token]:
     if query.startswith("--!ansi_lexer"):
         raise Place(1, 1).error("--!ansi_lexer is not supported in dev", "write the query for YQL's default lexer")
     scanner = _Scanner(query)
-    found = []
-    while (token := scanner.next()).kind != "end":
-        found.append(token)
-    return [*found, token]
+    read = [scanner.next()]
+    while read[-1].kind != "end":
+        read.append(scanner.next())
+    return read
 
 
 class _Scanner:
