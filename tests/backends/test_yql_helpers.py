@@ -8,7 +8,7 @@ import pytest
 
 from ytbuild.backends.yql_helpers import YqlHelpers
 from ytbuild.base.errors import QueryError
-from ytbuild.yql.requests import (
+from ytbuild.yql import (
     DistinctRequest,
     FilterTableRequest,
     GroupByAggregateRequest,

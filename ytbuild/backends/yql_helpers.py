@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ytbuild.base.errors import QueryError
 
 if TYPE_CHECKING:
-    from ytbuild.yql.requests import (
+    from ytbuild.yql import (
         DistinctRequest,
         FilterTableRequest,
         GroupByAggregateRequest,
@@ -83,10 +83,10 @@ class YqlHelpers(ABC):
 
     def _run_request(self, kind: str, request: Request, dry_run: bool, max_row_weight: str | None) -> str:
         # Imported by the first request: most runs make none, and pay for the client's import all the same.
-        from ytbuild.yql import requests
+        from ytbuild import yql
         from ytbuild.yql.requests.builder import query
 
-        if not isinstance(request, getattr(requests, kind)):
+        if not isinstance(request, getattr(yql, kind)):
             raise QueryError(f"the request is a {type(request).__name__}", f"give a {kind}")
         text = query(request, max_row_weight)
         if not dry_run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ytbuild.yql.requests import (
+from ytbuild.yql import (
     DistinctRequest,
     FilterTableRequest,
     GroupByAggregateRequest,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ytbuild.base.errors import QueryError
-from ytbuild.yql.requests import (
+from ytbuild.yql import (
     DistinctRequest,
     FilterTableRequest,
     GroupByAggregateRequest,

@@ -10,8 +10,7 @@ import pytest
 
 from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base.errors import QueryError
-from ytbuild.yql.duckdb.engine import check_query, run_query
-from ytbuild.yql.requests import (
+from ytbuild.yql import (
     DistinctRequest,
     FilterTableRequest,
     GroupByAggregateRequest,
@@ -22,6 +21,7 @@ from ytbuild.yql.requests import (
     SortTableRequest,
     UnionTablesRequest,
 )
+from ytbuild.yql.duckdb.engine import check_query, run_query
 from ytbuild.yql.requests.builder import query
 
 Rows = list[dict[str, Any]]

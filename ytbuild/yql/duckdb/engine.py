@@ -16,13 +16,12 @@ from typing import Any
 from ytbuild.base.cancellation import Cancellation
 from ytbuild.base.errors import QueryError
 from ytbuild.config.cypress_path import path_problem
-from ytbuild.rows.row import Row
+from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 from ytbuild.yql.binding import pragmas, query_binder
 from ytbuild.yql.binding.context import Context, Definition
 from ytbuild.yql.duckdb.row_json import line_sql
 from ytbuild.yql.duckdb.session import Session
-from ytbuild.yql.duckdb.table_files import QueryTables
-from ytbuild.yql.duckdb.tables import Tables
+from ytbuild.yql.duckdb.table_files import QueryTables, Tables
 from ytbuild.yql.syntax.paths import table_path
 from ytbuild.yql.syntax.statement_parser import parse
 from ytbuild.yql.syntax.tree import (
@@ -39,7 +38,6 @@ from ytbuild.yql.syntax.tree import (
     Values,
 )  # fmt: skip
 
-_MAX_ROW_WEIGHT = 128 << 20
 _PLACE = re.compile(r"YQL, (\d+):(\d+): ")
 
 
@@ -74,7 +72,7 @@ def run_query(
     query: str,
     tables: Tables,
     folder: str,
-    max_row_weight: int = _MAX_ROW_WEIGHT,
+    max_row_weight: int = DEFAULT_MAX_ROW_WEIGHT,
     cancellation: Cancellation | None = None,
 ) -> QueryResult:
     """Run a query and publish what it wrote, unless any statement fails.

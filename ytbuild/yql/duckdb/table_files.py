@@ -7,13 +7,34 @@ import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ytbuild.base.errors import QueryError, TableError
 from ytbuild.base.sql import is_plain
 from ytbuild.yql.binding.schema import Table, table_of
 from ytbuild.yql.duckdb.session import Session, rows_of
-from ytbuild.yql.duckdb.tables import Tables
 from ytbuild.yql.syntax.tree import Place
+
+
+class Tables(Protocol):
+    """Tables by their Cypress paths, each a file of JSON lines."""
+
+    def exists(self, table: str) -> bool:
+        """Tell whether the table exists."""
+
+    def existing_file(self, table: str) -> str:
+        """Return the file of a table; raises `TableError` when there is no such table."""
+
+    def row_count(self, table: str) -> int:
+        """Return the number of rows of a table; raises `TableError` for a line that is no row."""
+
+    def publish(
+        self, table: str, path: str, append: bool = False, rows: int | None = None, sorted_by: tuple[str, ...] = ()
+    ) -> None:
+        """Make a finished file of rows the table or (`append`) its end.
+
+        `rows` is their number, None when it is not known, and `sorted_by` the columns that they are sorted by.
+        """
 
 
 @dataclass
@@ -75,14 +96,14 @@ class QueryTables:
     def _inferred(self, path: str, files: list[str], session: Session) -> Table:
         rows = rows_of(files, max(self._longest.get(file, 0) for file in files))
         try:
-            found = table_of(path, rows, session.run)
+            table = table_of(path, rows, session.run)
         except QueryError:
             _check_lines(path, files)
             raise
-        if found is None:
+        if table is None:
             _check_lines(path, files)
             raise TableError(f"{path}: a line is not a JSON object", "correct the file by hand")
-        return found
+        return table
 
     def wrote(self, path: str, file: str, truncate: bool, sorted_by: tuple[str, ...], max_row_weight: int) -> None:
         """Take over a finished file; raises `QueryError`, naming the row, for one that is too heavy."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ytbuild.base.errors import QueryError, closest
 from ytbuild.config.checks import row_weight
-from ytbuild.yql.requests import (
+from ytbuild.yql import (
     DistinctRequest,
     FilterTableRequest,
     GroupByAggregateRequest,
@@ -23,8 +23,8 @@ from ytbuild.yql.requests import (
     SelectColumnsRequest,
     SortTableRequest,
     UnionTablesRequest,
-    joins,
 )
+from ytbuild.yql.requests import joins
 from ytbuild.yql.requests.fragments import Fields, quoted
 
 _DEFAULT_ROW_WEIGHT = "128M"

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ytbuild.base.errors import closest
-from ytbuild.yql.requests import JoinTablesRequest
+from ytbuild.yql import JoinTablesRequest
 from ytbuild.yql.requests.fragments import Fields, quoted
 
 _HOWS = ("inner", "left", "right", "full")
