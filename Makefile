@@ -1,21 +1,54 @@
 # `make demo` and `make test` set up all they need in .venv; nothing else has to be installed but Python 3.11.
+# `make test PYTHON=python3.13` does so in .venv-3.13: every other version has an environment of its own.
 
-VENV := .venv
+NAMES := python3.11 python3.12 python3.13 python3.14
+# What `make test-all` goes through, as far as it starts: names on PATH, or paths.
+PYTHONS ?= $(NAMES)
+# Prints `3.11=NAME` for each that starts, oldest first, one of a version. A shim that leads nowhere does not start.
+starting = $(shell for name in $(1); do \
+	$$name -c 'import sys; sys.version_info < (3, 11) or print("%d.%d=%s" % (*sys.version_info[:2], sys.argv[1]))' $$name \
+	2>/dev/null; done | sort -t= -k1,1V -u)
+version = $(firstword $(subst =, ,$(1)))
+interpreter = $(lastword $(subst =, ,$(1)))
+
+DEFAULT := $(firstword $(call starting,$(NAMES) python3))
+PYTHON ?= $(call interpreter,$(DEFAULT))
+GIVEN := $(if $(filter $(PYTHON),$(call interpreter,$(DEFAULT))),$(DEFAULT),$(call starting,$(PYTHON)))
+ifneq ($(PYTHON),)
+ifeq ($(GIVEN),)
+$(error $(PYTHON) does not start, or is older than Python 3.11)
+endif
+endif
+VENV := .venv$(if $(DEFAULT),$(filter-out -$(call version,$(DEFAULT)),$(addprefix -,$(call version,$(GIVEN)))))
 BIN := $(VENV)/bin
-PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
-	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 # What a user exports for a cluster, or for debugging Python, must not reach the tests.
 CLEAN := env $(foreach name,$(shell env | sed -n 's/^\(YT_[A-Za-z0-9_]*\|YTBUILD_[A-Za-z0-9_]*\)=.*/\1/p'),-u $(name)) \
 	-u PYTHONPATH -u PYTHONHOME -u PYTHONDONTWRITEBYTECODE -u PYTHONUNBUFFERED
+PYTEST = $(CLEAN) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test quick test-all newest lint bench bench-history clean
 
 demo: $(VENV)/.ready
 	@cd examples/stdlib_imports && $(CLEAN) "$(CURDIR)/$(BIN)/ytbuild" run
 	@$(CLEAN) $(BIN)/python examples/stdlib_imports/show_result.py
 
 test: $(VENV)/.ready-test
-	@$(CLEAN) $(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(PYTEST) $(PYTEST_ARGS)
+
+# One test or more of every room, in less than a minute.
+quick: $(VENV)/.ready-test
+	@$(PYTEST) -m quick $(PYTEST_ARGS)
+
+test-all:
+	@echo "these start: $(or $(call starting,$(PYTHONS)),none) (of $(PYTHONS))"
+	@failed=; for each in $(call starting,$(PYTHONS)); do \
+		echo "testing with Python $$each"; \
+		$(MAKE) --no-print-directory test PYTHON=$${each#*=} || failed="$$failed $$each"; \
+	done; test -z "$$failed" || { echo "error: the tests failed with$$failed" >&2; exit 1; }
+
+# The newest of PYTHONS that starts and is not the default, or nothing.
+newest:
+	@echo $(call interpreter,$(lastword $(filter-out $(call version,$(DEFAULT))=%,$(call starting,$(PYTHONS)))))
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
@@ -23,10 +56,13 @@ lint: $(VENV)/.ready-test
 	$(BIN)/mypy
 
 bench: $(VENV)/.ready-bench
-	@$(CLEAN) $(BIN)/python -m tests.benchmarks
+	@$(CLEAN) $(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+bench-history: $(VENV)/.ready-bench
+	@$(BIN)/python -m tests.benchmarks --history $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) examples/*/.build examples/*/.dev
+	rm -rf .venv .venv-3.* examples/*/.build examples/*/.dev
 
 $(VENV)/.created:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer was found; install one, or run make PYTHON=/path/to/python3" >&2; exit 1; }

@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 
 import pytest
+import yaml
 
 from tests import house
 from tests.imports import File, files, imports, unreadable
@@ -59,6 +60,15 @@ def test_style_and_types_are_clean(command: list[str]) -> None:
         [sys.executable, "-m", *command], cwd=house.ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_hooks_before_a_commit_are_those_of_make_lint_and_need_no_network() -> None:
+    (repository,) = yaml.safe_load((house.ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local" and {hook["language"] for hook in repository["hooks"]} == {"system"}
+    recipe = (house.ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0].splitlines()[1:]
+    commands = [line.strip().replace("$(BIN)", ".venv/bin").removesuffix(" .") for line in recipe]
+    hooks = [hook["entry"].removesuffix(" --force-exclude") for hook in repository["hooks"]]
+    assert hooks == [command.removesuffix(" --check") for command in commands]
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import clean_environment
+from ytbuild import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,6 +68,20 @@ def test_the_wheel_holds_rules_and_ytjobs_inside_the_package(wheel: Path) -> Non
     ):
         assert name in names
     assert not any(name.startswith(("tests/", "examples/")) or name.endswith(".pyc") for name in names)
+
+
+def test_the_version_stands_in_one_place(wheel: Path) -> None:
+    assert wheel.name.startswith(f"ytbuild-{__version__}-")
+    assert f"\n## {__version__.partition('.dev')[0]}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_source_distribution_holds_what_a_contributor_needs(wheel: Path) -> None:
+    with tarfile.open(next(wheel.parent.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    kept = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert set(kept) - names == set()
 
 
 def test_it_works_in_an_empty_environment_and_beside_yt_framework_with_one_key(wheel: Path, tmp_path: Path) -> None:

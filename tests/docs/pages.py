@@ -17,8 +17,8 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 def all_pages() -> list[Path]:
-    """Return README.md and every page under docs."""
-    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    """Return the pages beside the code and every page under docs."""
+    return [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 
 def shown(page: Path) -> str:

@@ -1,0 +1,32 @@
+"""docs/architecture.md against the tree: its rooms are those of the house, in their order, and its files exist."""
+
+from __future__ import annotations
+
+import re
+
+from tests import house
+from tests.docs import pages
+
+TEXT = pages.read(pages.DOCS / "architecture.md")
+
+
+def room(path: str) -> str:
+    """Return the name that tests/house.py has for a room that the page calls by its path."""
+    return path.removesuffix("/").removesuffix(".py").replace("/", ".")
+
+
+def test_the_rooms_of_the_page_are_those_of_the_house_in_their_order() -> None:
+    lines = [tuple(room(path) for path in pages.code_spans(cells[0])) for cells in pages.rows(TEXT)]
+    built = [tuple(name for name in line if house.is_built(name)) for line in house.ROOMS]
+    assert lines == [line for line in built if line]
+
+
+def test_every_room_has_one_sentence() -> None:
+    for cells in pages.rows(TEXT):
+        assert cells[1].endswith(".") and not re.search(r"\. [A-Z]", cells[1]), cells[1]
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    for path in pages.code_spans(TEXT):
+        if re.fullmatch(r"[a-z_/]+(\.py|/)", path) and path not in ("pipeline.py", "stage.py"):  # the user's
+            assert (house.PACKAGE / path).exists() or (house.ROOT / path).exists(), path
