@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
@@ -12,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.benchmarks.measure import Command, environment, medians, peak_memory, quiet, report, run
+from tests.benchmarks.measure import Command, Session, environment, medians, peak_memory, quiet, run
 
 _MIB = 1 << 20
 
@@ -57,57 +56,53 @@ def _operation_seconds(ytbuild: str, pipeline: Path, *stages: str) -> float:
     """Run a pipeline, or a stage of it, and return the seconds that its one operation says it took."""
     command = [ytbuild, "run", "--no-progress", *stages]
     done = subprocess.run(command, cwd=pipeline, env=environment(), check=True, capture_output=True, text=True)
-    found = re.search(r"rows? in, .* out, ([\d.]+)s", done.stderr)
-    assert found is not None, done.stderr
-    return float(found.group(1))
+    seconds = re.search(r"rows? in, .* out, ([\d.]+)s", done.stderr)
+    assert seconds is not None, done.stderr
+    return float(seconds.group(1))
 
 
-def _python(ytbuild: str) -> str:
-    return os.path.join(os.path.dirname(ytbuild), "python")
-
-
-def copying(ytbuild: str, root: Path, runs: int) -> bool:
+def copying(session: Session, runs: int) -> bool:
     """A map that copies lines against the bare mapper."""
-    pipeline = _pipeline(root / "copying", "map: {input_table: //b/rows, output_table: //b/out}")
+    pipeline = _pipeline(session.root / "copying", "map: {input_table: //b/rows, output_table: //b/out}")
     table = pipeline / ".dev/rows.jsonl"
     _rows(table, 1_000_000)
-    shell = f"{_python(ytbuild)} stages/only/src/mapper.py < .dev/rows.jsonl > {root}/copied"
+    shell = f"{session.python} stages/only/src/mapper.py < .dev/rows.jsonl > {session.root}/copied"
     peer = Command(["bash", "-c", shell], pipeline)
-    _operation_seconds(ytbuild, pipeline), run(peer)
+    _operation_seconds(session.ytbuild, pipeline), run(peer)
     quiet()
-    pairs = [(_operation_seconds(ytbuild, pipeline), run(peer)) for _ in range(runs)]
+    pairs = [(_operation_seconds(session.ytbuild, pipeline), run(peer)) for _ in range(runs)]
     ours, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
-    good = report("map of 1,000,000 rows / python3 mapper.py < in > out", ours, theirs, 1.3)
+    good = session.report("map of 1,000,000 rows / python3 mapper.py < in > out", ours, theirs, 1.3)
     shutil.rmtree(pipeline)
     return good
 
 
-def two_jobs(ytbuild: str, root: Path, runs: int) -> bool:
+def two_jobs(session: Session, runs: int) -> bool:
     """A map with a mapper that computes: two jobs against one."""
     times: list[list[float]] = []
     pipelines: list[Path] = []
     for jobs in (1, 2):
         block = f"map: {{input_table: //b/rows, output_table: //b/out, resources: {{job_count: {jobs}}}}}"
-        pipelines.append(_pipeline(root / f"jobs-{jobs}", block, _WORK))
+        pipelines.append(_pipeline(session.root / f"jobs-{jobs}", block, _WORK))
         _rows(pipelines[-1] / ".dev/rows.jsonl", 100_000)
     quiet()
     for _ in range(runs):
-        times.append([_operation_seconds(ytbuild, pipeline) for pipeline in pipelines])
+        times.append([_operation_seconds(session.ytbuild, pipeline) for pipeline in pipelines])
     one, two = (statistics.median(column) for column in zip(*times, strict=True))
-    return report("map with a mapper that computes, 2 jobs / 1 job", two, one, 1 / 1.7)
+    return session.report("map with a mapper that computes, 2 jobs / 1 job", two, one, 1 / 1.7)
 
 
-def sorting(ytbuild: str, root: Path, runs: int) -> bool:
+def sorting(session: Session, runs: int) -> bool:
     """A sort of whole rows against GNU sort of the key columns alone, and its memory."""
-    pipeline = _pipeline(root / "sorting", "sort: {input_table: //b/work, sort_by: [key, n]}")
+    pipeline = _pipeline(session.root / "sorting", "sort: {input_table: //b/work, sort_by: [key, n]}")
     # A table that a map wrote, as most are: one put there by hand would be checked first.
     shutil.copytree(pipeline / "stages/only", pipeline / "stages/fill")
     (pipeline / "stages/fill/config.yaml").write_text(
         "client:\n  operations:\n    map: {input_table: //b/rows, output_table: //b/work}\n"
     )
     (pipeline / "configs/config.yaml").write_text("stages:\n  enabled_stages: [fill, only]\n")
-    fill = Command([ytbuild, "run", "-q", "fill"], pipeline)
-    rows, keys = pipeline / ".dev/rows.jsonl", root / "keys.tsv"
+    fill = Command([session.ytbuild, "run", "-q", "fill"], pipeline)
+    rows, keys = pipeline / ".dev/rows.jsonl", session.root / "keys.tsv"
     generator = random.Random(1)
     with open(rows, "w", encoding="utf-8") as file, open(keys, "w", encoding="utf-8") as columns:
         for number in range(2_000_000):
@@ -115,44 +110,44 @@ def sorting(ytbuild: str, root: Path, runs: int) -> bool:
             length = 1_000_000 if number % 500_000 == 7 else generator.randrange(40, 140)
             file.write(json.dumps({"key": key, "n": n, "text": "y" * length}, separators=(",", ":")) + "\n")
             columns.write(f"{key}\t{n}\n")
-    shell = f"LC_ALL=C sort -t$'\\t' -k1,1 -k2,2n {keys} > {root}/keys.sorted"
+    shell = f"LC_ALL=C sort -t$'\\t' -k1,1 -k2,2n {keys} > {session.root}/keys.sorted"
     peer = Command(["bash", "-c", shell], pipeline)
     times: list[tuple[float, float]] = []
     for _ in range(runs):
         run(fill)
         time.sleep(1)
-        times.append((_operation_seconds(ytbuild, pipeline, "only"), run(peer)))
+        times.append((_operation_seconds(session.ytbuild, pipeline, "only"), run(peer)))
     ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
-    good = report("sort of 2,000,000 rows / GNU sort of the keys alone", ours, theirs, 2.5)
+    good = session.report("sort of 2,000,000 rows / GNU sort of the keys alone", ours, theirs, 2.5)
     run(fill)
-    peak = peak_memory(Command([ytbuild, "run", "-q", "only"], pipeline))
-    good &= report("  its peak memory, MiB / 1", peak / _MIB, 1, 500, "MiB")
+    peak = peak_memory(Command([session.ytbuild, "run", "-q", "only"], pipeline))
+    good &= session.report("  peak memory of that sort, MiB / 1", peak / _MIB, 1, 500, "MiB")
     shutil.rmtree(pipeline)
     return good
 
 
-def small(ytbuild: str, root: Path, runs: int) -> bool:
+def small(session: Session, runs: int) -> bool:
     """A whole run of one small map against unpacking, running the mapper, and `ytbuild --help`."""
-    pipeline = _pipeline(root / "small", "map: {input_table: //b/rows, output_table: //b/out}")
+    pipeline = _pipeline(session.root / "small", "map: {input_table: //b/rows, output_table: //b/out}")
     _rows(pipeline / ".dev/rows.jsonl", 100)
-    ours = Command([ytbuild, "run", "-q"], pipeline)
+    ours = Command([session.ytbuild, "run", "-q"], pipeline)
     run(ours)
-    sandbox = root / "sandbox"
+    sandbox = session.root / "sandbox"
     sandbox.mkdir()
     shutil.copy(pipeline / ".build/source.tar.gz", sandbox)
-    job = f"tar -xzf source.tar.gz && {_python(ytbuild)} stages/only/src/mapper.py"
-    shell = f"{job} < {pipeline}/.dev/rows.jsonl > {root}/copied && {ytbuild} --help"
+    job = f"tar -xzf source.tar.gz && {session.python} stages/only/src/mapper.py"
+    shell = f"{job} < {pipeline}/.dev/rows.jsonl > {session.root}/copied && {session.ytbuild} --help"
     quiet()
-    return report(
+    return session.report(
         "whole run of a small map / (tar + mapper + --help)",
         *medians(ours, Command(["bash", "-c", shell], sandbox), runs),
         3,
     )
 
 
-def figures(ytbuild: str, root: Path) -> bool:
+def figures(session: Session) -> bool:
     """Print all of them; return whether every bar is met."""
-    good = small(ytbuild, root, 15)
-    good &= copying(ytbuild, root, 7)
-    good &= two_jobs(ytbuild, root, 3)
-    return good & sorting(ytbuild, root, 5)
+    good = small(session, 15)
+    good &= copying(session, 7)
+    good &= two_jobs(session, 3)
+    return good & sorting(session, 5)

@@ -11,10 +11,10 @@ _LINES_AT_ONCE = 8
 
 def source_lines() -> list[str]:
     """Return the lines of the standard library's modules: the material that the trees are cut from."""
-    found: list[str] = []
+    lines: list[str] = []
     for path in sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py")):
-        found += path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    return found
+        lines += path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    return lines
 
 
 def make_tree(root: Path, files: int, size: int, seed: int = 1) -> None:

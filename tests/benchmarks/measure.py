@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.history import ROOT, Figure
+
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,36 @@ def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _KEPT if name in os.environ}
 
 
+@dataclass(frozen=True)
+class Session:
+    """One run of the benchmarks: the installed `ytbuild`, a folder for what it makes, and who keeps the figures."""
+
+    ytbuild: str
+    root: Path
+    keep: Callable[[Figure], None]
+
+    @property
+    def python(self) -> str:
+        """The interpreter beside the installed command."""
+        return os.path.join(os.path.dirname(self.ytbuild), "python")
+
+    def report(self, name: str, ours: float, peer: float, bar: float, unit: str = "×") -> bool:
+        """Print a line of the table, keep the figure, and return whether the bar is met."""
+        figure = Figure(name, ours, peer, bar, unit)
+        print(
+            f"{'ok ' if figure.is_good else 'BAD'} {name:<58} {figure.ratio:6.2f} {unit} "
+            f"(bar {bar:g}; {ours:.3f} against {peer:.3f})",
+            flush=True,
+        )
+        self.keep(figure)
+        return figure.is_good
+
+
 def installed(folder: Path) -> str:
     """Build a wheel, install it into a new environment below `folder`, and return its `ytbuild` command."""
     dist = folder / "dist"
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "-o", str(dist), str(_ROOT)], check=True, capture_output=True
+        [sys.executable, "-m", "build", "--wheel", "-o", str(dist), str(ROOT)], check=True, capture_output=True
     )
     venv.create(folder / "env", with_pip=True)
     python = folder / "env" / "bin" / "python"
@@ -87,14 +113,3 @@ def peak_memory(command: Command) -> int:
         text=True,
     )
     return int(done.stdout) * 1024
-
-
-def report(name: str, ours: float, peer: float, bar: float, unit: str = "×") -> bool:
-    """Print a line of the table and return whether the bar is met."""
-    ratio = ours / peer
-    good = ratio <= bar
-    print(
-        f"{'ok ' if good else 'BAD'} {name:<58} {ratio:6.2f} {unit} (bar {bar:g}; {ours:.3f} against {peer:.3f})",
-        flush=True,
-    )
-    return good

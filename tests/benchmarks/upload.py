@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.inputs import make_pipeline, make_tree
-from tests.benchmarks.measure import Command, environment, peak_memory, quiet, report
+from tests.benchmarks.measure import Command, Session, environment, peak_memory, quiet
 from tests.cluster.running import Cluster
 
 _MIB = 1 << 20
@@ -39,7 +39,7 @@ class _Pipeline:
         return answer
 
 
-def _edits(pipeline: _Pipeline) -> bool:
+def _edits(session: Session, pipeline: _Pipeline) -> bool:
     """Requests of an unchanged upload, and the content that one changed line sends."""
     make_tree(pipeline.big, _TREE_FILES, _TREE_SIZE)
     size = int(str(pipeline.upload()["size"]))
@@ -48,8 +48,8 @@ def _edits(pipeline: _Pipeline) -> bool:
     pipeline.cluster.reset()
     pipeline.upload()
     counted = pipeline.cluster.counters()
-    good = report("requests of an upload with nothing changed / 1", counted["total"], 1, 3, "")
-    good &= report("  its bytes of content / 1", sum(counted["received"].values()), 1, 0, "")
+    good = session.report("requests of an upload with nothing changed / 1", counted["total"], 1, 3, "")
+    good &= session.report("  bytes of content of that upload / 1", sum(counted["received"].values()), 1, 0, "")
     sent: list[int] = []
     for _ in range(20):
         with open(generator.choice(files), "a", encoding="utf-8") as file:
@@ -58,11 +58,11 @@ def _edits(pipeline: _Pipeline) -> bool:
         pipeline.upload()
         sent.append(sum(pipeline.cluster.counters()["received"].values()))
     mean = statistics.mean(sent)
-    good &= report("one line changed in 200 MB: content bytes / 1 MB", mean / 1e6, 1, 2.5, "MB")
-    return good & report("  the same / the archive", mean / _MIB, size / _MIB, 0.05)
+    good &= session.report("one line changed in 200 MB: content bytes / 1 MB", mean / 1e6, 1, 2.5, "MB")
+    return good & session.report("  content of that upload / the archive", mean / _MIB, size / _MIB, 0.05)
 
 
-def _large(pipeline: _Pipeline) -> bool:
+def _large(session: Session, pipeline: _Pipeline) -> bool:
     """The first upload of 300 MB that do not compress against one plain write of the same file, and its memory."""
     for number in range(_LARGE):
         folder = pipeline.big / f"part{number // 20:02d}"
@@ -77,7 +77,7 @@ def _large(pipeline: _Pipeline) -> bool:
         client.remove("//tmp/large", recursive=True, force=True)
         ours.append(float(str(pipeline.upload()["seconds"])))
         theirs.append(_plain_write(pipeline))
-    good = report(
+    good = session.report(
         "first upload of 300 MB, upload phase / one write_file",
         statistics.median(ours),
         statistics.median(theirs),
@@ -87,7 +87,7 @@ def _large(pipeline: _Pipeline) -> bool:
     variables = " ".join(f"{name}={value}" for name, value in pipeline.cluster.environment.items())
     command = ["bash", "-c", f"{variables} exec {pipeline.ytbuild} upload -q"]
     peak = peak_memory(Command(command, pipeline.root))
-    return good & report("  its peak memory, MiB / 1", peak / _MIB, 1, 400, "MiB")
+    return good & session.report("  peak memory of that upload, MiB / 1", peak / _MIB, 1, 400, "MiB")
 
 
 def _plain_write(pipeline: _Pipeline) -> float:
@@ -102,10 +102,10 @@ def _plain_write(pipeline: _Pipeline) -> float:
     return taken
 
 
-def figures(ytbuild: str, root: Path) -> bool:
+def figures(session: Session) -> bool:
     """Print the table; return whether every bar is met."""
     good = True
     for name, figure in (("edits", _edits), ("large", _large)):
-        with Cluster.start(root / f"cluster-{name}") as cluster:
-            good &= figure(_Pipeline(ytbuild, root / name, cluster))
+        with Cluster.start(session.root / f"cluster-{name}") as cluster:
+            good &= figure(session, _Pipeline(session.ytbuild, session.root / name, cluster))
     return good
