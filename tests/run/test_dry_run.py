@@ -129,7 +129,7 @@ def test_a_dry_run_beside_a_run_disturbs_nothing(pipeline: Pipeline) -> None:
 
 
 def test_a_path_cannot_write_to_the_terminal(pipeline: Pipeline) -> None:
-    operation(pipeline, 'vanilla:\n  file_paths: [["//t/a\\u001b[31mred", own]]')
+    operation(pipeline, 'vanilla:\n  file_paths: [["//t/a\\u001b\\\\[31mred", own]]')
     pipeline.write("stages/first/src/vanilla.py", "")
     result = pipeline.run("run", "--dry-run")
     assert result.returncode == 0 and "\x1b" not in result.stdout + result.stderr

@@ -126,6 +126,14 @@ class TableError(YtbuildError):
     """A table is missing, or its rows are not what a table can hold."""
 
 
+class CypressPathError(TableError):
+    """A text is no Cypress path, or one of another kind than its use takes; `problem` says what is wrong with it."""
+
+    def __init__(self, text: object, problem: str, hint: str) -> None:
+        super().__init__(f"{text!r} {problem}", hint)
+        self.problem = problem
+
+
 class QueryError(YtbuildError):
     """A YQL query that dev cannot run, or that failed."""
 

@@ -16,11 +16,11 @@ from typing import IO, Any, NoReturn
 import click
 
 from ytbuild.backends.dev.tables import TableStore
-from ytbuild.base.errors import ConfigError, TableError, UsageError, closest
+from ytbuild.base.errors import ConfigError, CypressPathError, TableError, UsageError, closest
 from ytbuild.base.text import plural, quote, size
 from ytbuild.cli.main import Options, common_options
 from ytbuild.config import pipeline as pipeline_config
-from ytbuild.config.cypress_path import path_problem
+from ytbuild.config.cypress_path import node_path
 from ytbuild.config.documents import Documents
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.rows.check import count_lines
@@ -43,7 +43,7 @@ def command(options: Options, path: str | None, head: int | None, count: bool, a
 
     Without PATH it lists all tables: rows, size, path and file.
     """
-    _check_options(path, head, count, as_json)
+    path = _checked_path(path, head, count, as_json)
     tables = _Tables(_dev_config(options), options)
     if path is None:
         tables.show_all(as_json)
@@ -55,14 +55,15 @@ def command(options: Options, path: str | None, head: int | None, count: bool, a
         tables.show(path, _HEAD if head is None else head)
 
 
-def _check_options(path: str | None, head: int | None, count: bool, as_json: bool) -> None:
+def _checked_path(path: str | None, head: int | None, count: bool, as_json: bool) -> str | None:
     if path is None and (count or head is not None):
         raise UsageError("--head and --count need a table's PATH", "`ytbuild table` lists the tables")
     if count and (as_json or head is not None):
         raise UsageError("--count goes with neither --head nor --json", "leave one of them out")
-    problem = "" if path is None else path_problem(path)
-    if problem:
-        raise UsageError(f"{path!r} {problem}", "give a whole table's Cypress path, such as //tmp/me/data")
+    try:
+        return None if path is None else node_path(path)
+    except CypressPathError as error:
+        raise UsageError(error.message, error.hint) from None
 
 
 def _dev_config(options: Options) -> PipelineConfig:

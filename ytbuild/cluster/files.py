@@ -13,6 +13,7 @@ from ytbuild.base.text import quote
 from ytbuild.cluster import nodes
 from ytbuild.cluster.connection import Connection
 from ytbuild.cluster.writing import Destination, pieces_of
+from ytbuild.config.cypress_path import below
 
 _BLOCK = 1 << 20
 
@@ -39,10 +40,10 @@ def upload(connection: Connection, local: str, path: str, *, make_parents: bool)
 
 def upload_all(connection: Connection, files: list[tuple[str, str]], folder: str, threads: int) -> list[str]:
     """Copy files, pairs of a path below `folder` and a local path; return where they are."""
-    folders = {f"{folder}/{relative}".rsplit("/", 1)[0] for relative, _ in files}
+    folders = {nodes.parent_of(below(folder, relative)) for relative, _ in files}
     for one in sorted({folder, *folders}):
         nodes.make(connection, one, "map_node")
-    uploaded = [f"{folder}/{relative}" for relative, _ in files]
+    uploaded = [below(folder, relative) for relative, _ in files]
 
     def send(pair: tuple[str, str]) -> None:
         path, local = pair

@@ -9,20 +9,7 @@ from ytbuild.base.errors import ClusterError, ConfigError, TableError
 from ytbuild.cluster.commands import ALREADY_EXISTS, RESOLVE_ERROR, Command
 from ytbuild.cluster.connection import Connection
 
-_NOT_IN_A_PATH = set('[]{}<>#&*@"\\')
 _NODE_TYPES = ("map_node", "table", "file")
-
-
-def checked(path: str) -> str:
-    """Return a path; raises `TableError` for what is no plain Cypress path: dev takes no others either."""
-    problem = ""
-    if _NOT_IN_A_PATH & set(path):
-        problem = "has attributes, ranges or odd characters"
-    elif not path.startswith("//") or "\0" in path or any(part in ("", ".", "..") for part in path[2:].split("/")):
-        problem = "is no path"
-    if problem:
-        raise TableError(f"{path!r} {problem}", "write a whole Cypress path, such as //tmp/me/data")
-    return path
 
 
 def parent_of(path: str) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ytbuild.base.errors import ConfigError, StageError, closest
+from ytbuild.base.errors import ConfigError, CypressPathError, StageError, closest
 from ytbuild.base.text import quote
 from ytbuild.config.checks import NAME_RULE, Section, is_name
+from ytbuild.config.cypress_path import node_path
 from ytbuild.config.documents import Documents, read
 from ytbuild.config.prod import PROD_KEYS, ProdConfig, prod_config
 
@@ -183,9 +184,10 @@ def _mode(pipeline: Section) -> str:
 
 def _build_folder(pipeline: Section) -> str | None:
     folder = pipeline.text("build_folder")
-    if folder is not None and not folder.startswith("//"):
-        raise pipeline.error("build_folder", f"is {folder!r}", "it is a Cypress path, such as //home/me/build")
-    return folder.rstrip("/") if folder else None
+    try:
+        return None if folder is None else node_path(folder.removesuffix("/"))
+    except CypressPathError as error:
+        raise pipeline.error("build_folder", f"is {folder!r}, which {error.problem}", error.hint) from None
 
 
 def _upload_modules(pipeline: Section) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from ytbuild.base.errors import CypressPathError
 from ytbuild.config.checks import NAME_RULE, Section, is_name, row_weight
+from ytbuild.config.cypress_path import parse
 from ytbuild.config.documents import Documents
 
 _COMMON_KEYS = frozenset(
@@ -48,6 +50,7 @@ _COUNTS = (
 )  # fmt: skip
 _SHORTEST_TIME_LIMIT = 1000
 _FLAGS = ("append", "tar_command_bootstrap")
+_FILES_HINT = "list Cypress paths, or pairs of one and the name in the sandbox: [//tmp/me/a.bin, [//tmp/me/b.bin, b]]"
 _TEXT_KEYS = ("script", "mapper_script", "reducer_script", "query")
 
 ARCHIVE_NAME = "source.tar.gz"
@@ -172,22 +175,30 @@ def _files(block: Section) -> tuple[tuple[str, str], ...]:
     value = block.values.get("file_paths")
     if value is None:
         return ()
-    hint = "list Cypress paths, or pairs of one and the name in the sandbox: [//tmp/me/a.bin, [//tmp/me/b.bin, b]]"
     if not isinstance(value, list):
-        raise block.error("file_paths", f"is {value!r}, not a list", hint)
-    found: dict[str, str] = {}
-    for item in value:
-        pair = [item, item.rsplit("/", 1)[-1]] if isinstance(item, str) else item
-        good = isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) and part for part in pair)
-        if not good or pair[1] in (".", "..", ARCHIVE_NAME) or "/" in pair[1] or "\0" in pair[1]:
-            raise block.error("file_paths", f"has the entry {item!r}", hint)
-        path, name = pair
-        if name in found:
+        raise block.error("file_paths", f"is {value!r}, not a list", _FILES_HINT)
+    files: dict[str, str] = {}
+    for entry in value:
+        path, name = _file(block, entry)
+        if name in files:
             raise block.error(
                 "file_paths", f"has two files named {name!r}", "give one a name of its own: [path, name]"
             )
-        found[name] = path
-    return tuple((path, name) for name, path in found.items())
+        files[name] = path
+    return tuple((path, name) for name, path in files.items())
+
+
+def _file(block: Section, entry: Any) -> tuple[str, str]:
+    """Return an entry of `file_paths` as a Cypress path and a name in the sandbox."""
+    is_pair = isinstance(entry, list) and len(entry) == 2
+    try:
+        path = parse(entry[0] if is_pair else entry)
+    except CypressPathError as error:
+        raise block.error("file_paths", f"has the entry {entry!r}: {error.message}", _FILES_HINT) from None
+    name = entry[1] if is_pair else path.names[-1]
+    if not isinstance(name, str) or name in ("", ".", "..", ARCHIVE_NAME) or "/" in name or "\0" in name:
+        raise block.error("file_paths", f"has the entry {entry!r}", _FILES_HINT)
+    return str(path), name
 
 
 def file_paths(operation: Operation) -> tuple[tuple[str, str], ...]:

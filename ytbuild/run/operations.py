@@ -70,7 +70,7 @@ def resolved(
         raise operation.section.error("kind", "is missing", f"say what {operation.name} is: {kinds}")
     rule = plan.rules.operations[operation.kind]
     mode = plan.config.mode
-    tables = {key: settings.table(operation, key, mode) for key in _TABLES if key in rule.keys}
+    tables = {key: settings.table(operation, key) for key in _TABLES if key in rule.keys}
     sort_by, reduce_by, descending = settings.columns(operation, mode)
     environment, hidden = settings.environment(operation, known_secrets)
     return OperationSpec(

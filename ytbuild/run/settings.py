@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ytbuild.backends.base import Resources
-from ytbuild.base.errors import QueryError
-from ytbuild.config import secrets
-from ytbuild.config.cypress_path import path_problem
+from ytbuild.base.errors import CypressPathError, QueryError
+from ytbuild.config import cypress_path, secrets
 from ytbuild.config.stage import Operation, required
 from ytbuild.graph.rules import OperationRule
 
@@ -41,20 +40,14 @@ def seconds(operation: Operation, key: str) -> float | None:
     return None if value is None else int(value) / 1000
 
 
-def table(operation: Operation, key: str, mode: str) -> str:
-    """Return the path of a table; on a cluster it may have attributes and ranges."""
+def table(operation: Operation, key: str) -> str:
+    """Return the path of a table; one that is written, which that of a sort is, has no columns and no ranges."""
     path = required(operation, key)
-    problem = "is not a text" if not isinstance(path, str) else _table_problem(path, mode)
-    if problem:
-        raise operation.section.error(key, f"is {path!r}, which {problem}", "write a Cypress path: //tmp/me/data")
-    return str(path)
-
-
-def _table_problem(path: str, mode: str) -> str:
-    if mode == "dev":
-        return path_problem(path)
-    plain = path.rpartition(">")[2] if path.startswith("<") else path
-    return "" if plain.startswith("//") and not plain.endswith("/") and "\0" not in path else "is no table's path"
+    is_written = key == "output_table" or operation.kind == "sort"
+    try:
+        return str(cypress_path.parse_output(path) if is_written else cypress_path.parse(path))
+    except CypressPathError as error:
+        raise operation.section.error(key, f"is {path!r}, which {error.problem}", error.hint) from None
 
 
 def columns(operation: Operation, mode: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

@@ -241,7 +241,7 @@ def test_an_odd_name_is_escaped(name: str, written: str) -> None:
 
 
 def test_an_odd_path_is_escaped() -> None:
-    assert "\nINSERT INTO `//a\\`b\\\\` WITH TRUNCATE\n" in query(DistinctRequest("//in", "//a`b\\"))
+    assert "\nINSERT INTO `//a\\`b\\\\\\\\` WITH TRUNCATE\n" in query(DistinctRequest("//in", r"//a`b\\"))
 
 
 @pytest.mark.parametrize(

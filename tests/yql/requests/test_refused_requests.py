@@ -36,10 +36,11 @@ def group(by: Any, aggregations: Any) -> GroupByAggregateRequest:
     return GroupByAggregateRequest("//in", "//out", by, aggregations)
 
 
-@pytest.mark.parametrize("path", ["", "tmp/x", "/tmp/x", "//tmp/", None, b"//x", 7])
+@pytest.mark.parametrize("path", ["", "tmp/x", "/tmp/x", "//tmp/", "//tmp//x", "//x[#1]", None, b"//x", 7])
 def test_what_is_no_path(path: Any) -> None:
-    assert refused(DistinctRequest(path, "//out")).startswith(
-        f"DistinctRequest: input_table is {path!r}; give a table"
+    said = refused(DistinctRequest(path, "//out"))
+    assert (
+        said.startswith(f"DistinctRequest: input_table is {path!r}, which ") and "write a whole Cypress path" in said
     )
 
 

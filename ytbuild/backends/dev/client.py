@@ -16,6 +16,7 @@ from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base import files, locks
 from ytbuild.base.errors import ConfigError, QueryError, TableError, YtbuildError
 from ytbuild.config.checks import row_weight
+from ytbuild.config.cypress_path import below, node_path
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.jobenv.python import job_python, write_shim
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
@@ -68,26 +69,28 @@ class DevClient(Client):
         make_parents: bool = True,
     ) -> None:
         """Write rows to a table, replacing it unless `append`; all or none. The rest has no meaning in dev."""
-        self._tables.write(table_path, rows, append)
+        self._tables.write(node_path(table_path), rows, append)
 
     def read_table(self, table_path: str) -> list[Row]:
         """Return all rows of a table; raises `TableError` when there is none."""
-        return list(self._tables.read(table_path))
+        return list(self._tables.read(node_path(table_path)))
 
     def iter_table(self, table_path: str) -> Iterator[Row]:
         """Give the rows of a table one by one; raises `TableError` when there is none."""
-        return self._tables.read(table_path)
+        return self._tables.read(node_path(table_path))
 
     def row_count(self, table_path: str) -> int:
         """Return the number of rows of a table; raises `TableError` when there is none."""
-        return self._tables.row_count(table_path)
+        return self._tables.row_count(node_path(table_path))
 
     def exists(self, path: str) -> bool:
         """Tell whether there is a table, a file or a folder at this path."""
+        path = node_path(path)
         return self._tables.exists(path) or self._files.is_file(path) or self._is_folder(path)
 
     def create_path(self, path: str, node_type: str = "map_node") -> None:
         """Make a folder (`map_node`), an empty `table` or an empty `file`; one that is there stays as it is."""
+        path = node_path(path)
         if node_type == "table":
             if not self._tables.exists(path):
                 self._tables.write(path, ())
@@ -102,6 +105,7 @@ class DevClient(Client):
 
     def remove(self, path: str, *, recursive: bool = False, force: bool = False) -> None:
         """Remove a table or a file, and with `recursive` a folder; a missing one is an error unless `force`."""
+        path = node_path(path)
         if self._tables.exists(path):
             self._tables.remove(path)
         elif self._files.is_file(path):
@@ -119,6 +123,7 @@ class DevClient(Client):
 
     def move(self, source: str, destination: str, *, force: bool = False) -> None:
         """Give a table, a file or a folder another path; one that is there is an error unless `force`."""
+        source, destination = node_path(source), node_path(destination)
         if not self.exists(source):
             raise _missing(source)
         if source == destination:
@@ -149,10 +154,11 @@ class DevClient(Client):
 
     def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
         """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
-        found = selection.selected(self._config.directory, local_dir, pattern)
+        path = node_path(path)
+        selected = selection.selected(self._config.directory, local_dir, pattern)
         self._files.make_folder(path)
-        uploaded = [f"{path}/{relative}" for relative, _ in found]
-        for destination, (_, local) in zip(uploaded, found, strict=True):
+        uploaded = [below(path, relative) for relative, _ in selected]
+        for destination, (_, local) in zip(uploaded, selected, strict=True):
             self._files.upload(local, destination)
         return uploaded
 

@@ -8,7 +8,7 @@ import shutil
 from ytbuild.base import files
 from ytbuild.base.errors import TableError
 from ytbuild.base.text import quote
-from ytbuild.config.cypress_path import path_problem
+from ytbuild.config.cypress_path import node_path
 
 
 class FileStore:
@@ -19,13 +19,7 @@ class FileStore:
 
     def path_of(self, path: str) -> str:
         """Return where a Cypress path lies on disk, whether it exists or not; raises `TableError` for no path."""
-        problem = path_problem(path)
-        parts = path[2:].split("/")
-        if not problem and any(part in ("", ".", "..") for part in parts):
-            problem = "is no path of a file"
-        if problem:
-            raise TableError(f"{path!r} {problem}", "write a Cypress path, such as //tmp/me/model.bin")
-        return os.path.join(self._folder, *parts)
+        return os.path.join(self._folder, *node_path(path)[2:].split("/"))
 
     def existing(self, path: str) -> str:
         """Return the local file of a Cypress path; raises `TableError` when there is none."""
@@ -55,7 +49,7 @@ class FileStore:
         """Make an empty file unless one is there."""
         found = self.path_of(path)
         if not os.path.isfile(found):
-            self.make_folder(path.rsplit("/", 1)[0])
+            os.makedirs(os.path.dirname(found), exist_ok=True)
             with files.replacing(found):
                 pass
 

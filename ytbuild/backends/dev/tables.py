@@ -15,7 +15,7 @@ from ytbuild.backends.dev.catalogue import Catalogue
 from ytbuild.base import files
 from ytbuild.base.errors import TableError
 from ytbuild.base.text import quote
-from ytbuild.config.cypress_path import path_problem
+from ytbuild.config.cypress_path import node_path
 from ytbuild.rows import encode
 from ytbuild.rows.check import BadRowError, RowChecker
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
@@ -200,10 +200,7 @@ class _Replacing:
 
 
 def _file_name(table: str, taken: set[str]) -> str:
-    problem = path_problem(table)
-    if problem:
-        raise TableError(f"{table!r} {problem}", "write a whole table's Cypress path, such as //tmp/me/data")
-    last = table.rsplit("/", 1)[-1]
+    last = node_path(table).rsplit("/", 1)[-1]
     name = f"{last}.jsonl"
     if name in taken or len(os.fsencode(name)) > 200:
         name = f"{last[:60]}-{hashlib.sha256(table.encode()).hexdigest()[:12]}.jsonl"

@@ -13,6 +13,7 @@ from ytbuild.base.errors import ClusterError, QueryError, YtbuildError
 from ytbuild.cluster import files, nodes, tables
 from ytbuild.cluster.connection import Connection
 from ytbuild.config.checks import row_weight
+from ytbuild.config.cypress_path import node_path
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.rows.row import Row
 from ytbuild.sources import selection
@@ -23,7 +24,7 @@ class ProdClient(Client):
 
     `archive` is the Cypress path of the archive that jobs get, None when no enabled stage has code. Use it as a
     context manager: it aborts the operations that it started when it is left. Every method may be called from any
-    thread. Paths are plain, without attributes or ranges, as in dev.
+    thread. Paths are those of nodes, as in dev.
     """
 
     def __init__(self, config: PipelineConfig, connection: Connection, archive: str | None) -> None:
@@ -72,7 +73,7 @@ class ProdClient(Client):
         replication factor. Raises `TableError`, naming row and column, for what a table cannot hold, and when what
         lies there is no table; without `make_parents` also when its folder is missing.
         """
-        nodes.checked(table_path)
+        table_path = node_path(table_path)
         with self._connection.doing(f"write_table {table_path}"):
             tables.write(
                 self._connection,
@@ -93,17 +94,17 @@ class ProdClient(Client):
         Raises `TableError` when there is none, and `ClusterError` when not all rows arrive. Texts that are not
         UTF-8 come as `bytes`.
         """
-        return tables.read(self._connection, nodes.checked(table_path))
+        return tables.read(self._connection, node_path(table_path))
 
     def row_count(self, table_path: str) -> int:
         """Return the number of rows of a table; raises `TableError` when there is none."""
-        nodes.checked(table_path)
+        table_path = node_path(table_path)
         with self._connection.doing(f"row_count {table_path}"):
             return tables.row_count(self._connection, table_path)
 
     def exists(self, path: str) -> bool:
         """Tell whether there is a table, a file or a folder at this path."""
-        nodes.checked(path)
+        path = node_path(path)
         with self._connection.doing(f"exists {path}"):
             return nodes.exists(self._connection, path)
 
@@ -112,20 +113,20 @@ class ProdClient(Client):
 
         Raises `TableError` when something else is there.
         """
-        nodes.checked(path)
+        path = node_path(path)
         with self._connection.doing(f"create_path {path}"):
             nodes.create_path(self._connection, path, node_type)
 
     def remove(self, path: str, *, recursive: bool = False, force: bool = False) -> None:
         """Remove a table or a file, and with `recursive` a folder; a missing one is an error unless `force`."""
-        nodes.checked(path)
+        path = node_path(path)
         with self._connection.doing(f"remove {path}"):
             nodes.remove(self._connection, path, recursive=recursive, force=force)
 
     def move(self, source: str, destination: str, *, force: bool = False) -> None:
         """Give a table, a file or a folder another path; one that is there is an error unless `force`."""
-        nodes.checked(source)
-        nodes.checked(destination)
+        source = node_path(source)
+        destination = node_path(destination)
         with self._connection.doing(f"move {source} to {destination}"):
             nodes.move(self._connection, source, destination, force=force)
 
@@ -135,14 +136,14 @@ class ProdClient(Client):
         `local_path` is relative to the pipeline's folder. Raises `TableError` when the file cannot be read, and
         without `create_parent_dir` when there is no folder for it; `UploadError` when it did not arrive as it is.
         """
-        nodes.checked(path)
+        path = node_path(path)
         local = os.path.join(self._config.directory, local_path)
         with self._connection.doing(f"upload_file {path}"):
             files.upload(self._connection, local, path, make_parents=create_parent_dir)
 
     def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
         """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
-        nodes.checked(path)
+        path = node_path(path)
         found = selection.selected(self._config.directory, local_dir, pattern)
         with self._connection.doing(f"upload_directory {path}"):
             return files.upload_all(self._connection, found, path, self._config.prod.upload_threads)

@@ -9,13 +9,13 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ytbuild.base.cancellation import Cancellation
-from ytbuild.base.errors import QueryError
-from ytbuild.config.cypress_path import path_problem
+from ytbuild.base.errors import CypressPathError, QueryError
+from ytbuild.config.cypress_path import node_path
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 from ytbuild.yql.binding import pragmas, query_binder
 from ytbuild.yql.binding.context import Context, Definition
@@ -128,8 +128,10 @@ def _paths(statements: tuple[Statement, ...]) -> Iterator[str]:
     for node in _nodes(statements):
         if isinstance(node, TableSource):
             yield node.path
-        elif isinstance(node, NamedSource) and not path_problem(str(texts.get(node.name))):
-            yield texts[node.name]
+        elif isinstance(node, NamedSource):
+            # A name may also stand for a query.
+            with suppress(CypressPathError):
+                yield node_path(texts.get(node.name))
 
 
 def _nodes(node: Any) -> Iterator[Any]:

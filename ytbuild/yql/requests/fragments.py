@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ytbuild.base.errors import QueryError
+from ytbuild.base.errors import CypressPathError, QueryError
+from ytbuild.config.cypress_path import node_path
 
 _LITERAL_ESCAPES = {"\\": "\\\\", "`": "\\`", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ESCAPES = str.maketrans({chr(code): f"\\x{code:02x}" for code in (*range(32), 127)} | _LITERAL_ESCAPES)
@@ -78,9 +79,10 @@ class Fields:
 
     def table_name(self, field: str, path: object) -> str:
         """Return a path that stands in a field, quoted; raises `QueryError` for what is no Cypress path."""
-        if not isinstance(path, str) or not path.startswith("//") or path.endswith("/"):
-            raise self.error(field, f"is {path!r}", "give a table's Cypress path, such as //tmp/me/data")
-        return quoted(self.name(field, path))
+        try:
+            return quoted(node_path(path))
+        except CypressPathError as error:
+            raise self.error(field, f"is {path!r}, which {error.problem}", error.hint) from None
 
     def name(self, field: str, name: object) -> str:
         """Return a name that stands in a field; raises `QueryError` for an empty one, or what is no text."""
