@@ -109,19 +109,19 @@ def test_a_file_gets_the_characters_as_they_are(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("[1]", "is not a JSON object"),
-        ("1", "is not a JSON object"),
-        ("null", "is not a JSON object"),
-        ("", "is not JSON: "),
-        ('{"n":', "is not JSON: "),
-        ('{"n":NaN}', "is not JSON: NaN is no finite number"),
-        ('{"n":1e999}', "is not JSON: 1e999 is no finite number"),
-        ("[" * 100_000, "is not JSON: "),
+        ("[1]", "'[1]' (not a JSON object)"),
+        ("1", "'1' (not a JSON object)"),
+        ("null", "'null' (not a JSON object)"),
+        ("", "'' (not JSON: "),
+        ('{"n":', "'{\"n\":' (not JSON: "),
+        ('{"n":NaN}', "'{\"n\":NaN}' (not JSON: NaN is no finite number)"),
+        ('{"n":1e999}', "'{\"n\":1e999}' (not JSON: 1e999 is no finite number)"),
+        ("[" * 100_000, f"'{'[' * 120}' (nested too deeply)"),
     ],
 )
 def test_a_line_that_is_no_row_is_an_error(pipeline: Pipeline, line: str, problem: str) -> None:
     pipeline.write(".dev/data.jsonl", f"{lines(1)}{line}\n")
-    assert f"error: {DATA}: line 2 {problem}" in failed(pipeline, DATA)
+    assert f"error: {DATA}: line 2 is no row: {problem}" in failed(pipeline, DATA)
 
 
 def test_a_line_that_is_not_shown_is_not_looked_at(pipeline: Pipeline) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ytbuild.rows.check import BLOCK, BadRowError, RowChecker
+from ytbuild.base.errors import TableError
+from ytbuild.rows.check import BLOCK, RowChecker
 
 LIMIT = 128 << 20
 
@@ -15,7 +16,7 @@ def checked(tmp_path: Path, data: bytes, limit: int = LIMIT) -> RowChecker:
     """Check a file with this content, as after the end of its job."""
     path = tmp_path / "out"
     path.write_bytes(data)
-    checker = RowChecker(str(path), limit)
+    checker = RowChecker(str(path), "stdout", limit)
     checker.check(final=False)
     checker.check(final=True)
     return checker
@@ -23,7 +24,7 @@ def checked(tmp_path: Path, data: bytes, limit: int = LIMIT) -> RowChecker:
 
 def complaint(tmp_path: Path, data: bytes, limit: int = LIMIT) -> str:
     """Return what is said of a file that has a bad line."""
-    with pytest.raises(BadRowError) as caught:
+    with pytest.raises(TableError) as caught:
         checked(tmp_path, data, limit)
     return str(caught.value)
 
@@ -118,7 +119,7 @@ def test_no_output_is_no_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize("good", [100_000, 1, 150_001])
 def test_the_number_of_a_bad_line_is_right_after_many_good_ones(tmp_path: Path, good: int) -> None:
     data = b"".join(b'{"n":%d}\n' % number for number in range(good))
-    assert f"line {good + 1}:" in complaint(tmp_path, data + b"bad\n" + data)
+    assert f"stdout: line {good + 1} is no row: 'bad'" in complaint(tmp_path, data + b"bad\n" + data)
 
 
 @pytest.mark.parametrize("bad", [b"bad", b'{"n":18446744073709551616}', b'{"n":"\xff"}'])
@@ -128,13 +129,13 @@ def test_a_bad_line_is_found_wherever_the_block_ends(tmp_path: Path, bad: bytes)
     for rest in range(len(bad) + 2):
         filler = b'{"text":"' + b"y" * (BLOCK - before * len(line) + len(line) - 12 - rest) + b'"}\n'
         said = complaint(tmp_path, line * (before - 1) + filler + bad + b"\n" + line)
-        assert f"line {before + 1}:" in said
+        assert f"line {before + 1} is no row:" in said
 
 
 def test_rows_are_counted_while_the_job_writes(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_bytes(b"")
-    checker = RowChecker(str(path), LIMIT)
+    checker = RowChecker(str(path), "stdout", LIMIT)
     with open(path, "ab", buffering=0) as out:
         for piece in (b'{"a"', b":1}\n{", b"}", b"\n{}\n", b'{"a":"' + b"x" * (2 * BLOCK), b'"}\n', b"{}"):
             out.write(piece)
@@ -167,6 +168,6 @@ def test_what_is_said_of_a_long_bad_line_is_short(tmp_path: Path) -> None:
 def test_a_line_without_end_is_refused_before_it_is_all_read(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_bytes(b'{"a":"' + b"x" * (2 * BLOCK))
-    checker = RowChecker(str(path), BLOCK)
-    with pytest.raises(BadRowError, match="line 1"):
+    checker = RowChecker(str(path), "stdout", BLOCK)
+    with pytest.raises(TableError, match="line 1"):
         checker.check(final=False)

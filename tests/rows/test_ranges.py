@@ -9,7 +9,7 @@ import pytest
 
 from tests.run.stages import get, log, operation, ran
 from tests.support import Pipeline
-from ytbuild.rows.check import BLOCK, Range, copy_range, count_lines, ranges
+from ytbuild.rows.ranges import BLOCK, Range, copy_range, count_lines, ranges
 
 FILES = {
     "empty": b"",

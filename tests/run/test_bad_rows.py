@@ -64,7 +64,7 @@ def test_a_bad_line_after_many_good_ones_has_the_right_number(prepared: Pipeline
         "stages/first/src/mapper.py",
         "for number in range(100000):\n    print('{\"n\": %d}' % number)\nprint('oops')\n",
     )
-    assert "line 100001: 'oops'" in failed(prepared)
+    assert "line 100001 is no row: 'oops'" in failed(prepared)
 
 
 @pytest.mark.parametrize("length", [1025, 3_000_000])
@@ -115,4 +115,4 @@ def test_what_a_job_leaves_running_cannot_write_to_the_table(prepared: Pipeline,
 
 def test_what_a_background_process_writes_while_the_job_runs_is_its_output(prepared: Pipeline) -> None:
     prepared.write("stages/first/src/mapper.py", BACKGROUND % (0, False) + "import time\ntime.sleep(0.3)\n")
-    assert "line 2: 'oops'" in failed(prepared)
+    assert "line 2 is no row: 'oops'" in failed(prepared)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import math
 import os
 import re
 import sys
@@ -23,7 +22,8 @@ from ytbuild.config import pipeline as pipeline_config
 from ytbuild.config.cypress_path import node_path
 from ytbuild.config.documents import Documents
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.rows.check import count_lines
+from ytbuild.rows import decode
+from ytbuild.rows.ranges import count_lines
 
 _HEAD = 10
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
@@ -102,7 +102,7 @@ class _Tables:
         out = sys.stdout.buffer
         printed = 0
         with self._opened(path, table) as file:
-            for row in _rows(file, table, head):
+            for row in decode.rows(itertools.islice(file, head), quote(table)):
                 out.write(_line(row, unprintable))
                 printed += 1
             # The reader need not wait until all rows are counted.
@@ -121,7 +121,7 @@ class _Tables:
         """Print what there is to know of a table, and its first rows, as JSON."""
         path = self._store.file_of(table)
         with self._opened(path, table) as file:
-            first = list(_rows(file, table, head))
+            first = list(decode.rows(itertools.islice(file, head), quote(table)))
             rows, length = self._measure(file)
         _print_json(
             table=table,
@@ -174,26 +174,6 @@ class _Tables:
 
     def _display_path(self, path: str) -> str:
         return os.path.relpath(path, self._directory)
-
-
-def _rows(file: IO[bytes], table: str, head: int) -> Iterator[dict[str, Any]]:
-    """Give the first rows; raises `TableError` for a line that is no JSON object."""
-    for number, line in enumerate(itertools.islice(file, head), 1):
-        where = f"{quote(table)}: line {number}"
-        try:
-            row = json.loads(line, parse_float=_finite, parse_constant=_finite)
-        except (ValueError, RecursionError) as error:
-            raise TableError(f"{where} is not JSON: {error}", "correct the file by hand") from None
-        if not isinstance(row, dict):
-            raise TableError(f"{where} is not a JSON object", "correct the file by hand")
-        yield row
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is no finite number")
-    return value
 
 
 def _line(row: dict[str, Any], unprintable: re.Pattern[str]) -> bytes:

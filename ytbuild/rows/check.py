@@ -1,85 +1,23 @@
-"""Rows on their way in and out of dev jobs: ranges of a table, and the check of what a job writes."""
+"""The check of what a job writes, or of a table that was put there by hand: which lines are rows."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections import deque
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
+
+from ytbuild.base.errors import TableError
+from ytbuild.rows import decode
+from ytbuild.rows.row import check_integers
 
 BLOCK = 1 << 20
 
-_INT64_MIN = -(2**63)
-_UINT64_MAX = 2**64 - 1
-_SHOWN = 120
 # A number out of range has 20 characters at least: 20 digits, or a sign and 19. With digits and signs made the same,
 # `find` sees such runs in a tenth of the time of a regular expression.
 _DIGITS_AS_ZERO = bytes(ord("0") if chr(code) in "-0123456789" else code for code in range(256))
 _LONG_NUMBER = b"0" * 20
-
-
-@dataclass(frozen=True)
-class Range:
-    """A part of a file of rows: where it begins, its length in bytes, and the number of rows before and in it."""
-
-    offset: int
-    length: int
-    first_row: int
-    rows: int
-
-
-class BadRowError(Exception):
-    """A line that is no row; the message says which one and why."""
-
-
-def ranges(path: str, rows: int, count: int) -> list[Range]:
-    """Return `count` ranges, of about equal length, of a file with so many rows; some may be empty."""
-    found: list[Range] = []
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        begin = first_row = 0
-        for index in range(count):
-            if index == count - 1:
-                end, inside = size, rows - first_row
-            else:
-                end = _line_end(file, begin + (size - begin) // (count - index), size)
-                inside = count_lines(file, begin, end)
-            found.append(Range(begin, end - begin, first_row, inside))
-            begin, first_row = end, first_row + inside
-    return found
-
-
-def _line_end(file: IO[bytes], position: int, size: int) -> int:
-    """Return where the line ends that holds the byte before `position`."""
-    if position == 0 or position >= size:
-        return min(position, size)
-    file.seek(position - 1)
-    file.readline()
-    return file.tell()
-
-
-def count_lines(file: IO[bytes], begin: int = 0, end: int | None = None) -> int:
-    """Return the number of lines in a range of a file; a last one without a newline counts."""
-    file.seek(begin)
-    count = 0
-    last = b"\n"
-    left = -1 if end is None else end - begin
-    while left and (block := file.read(BLOCK if left < 0 else min(BLOCK, left))):
-        count += block.count(b"\n")
-        last = block[-1:]
-        left -= len(block) if left > 0 else 0
-    return count + (last != b"\n")
-
-
-def copy_range(source: str, destination: str, part: Range) -> None:
-    """Copy a range of a file to a file of its own."""
-    with open(source, "rb") as file, open(destination, "wb") as out:
-        file.seek(part.offset)
-        left = part.length
-        while left and (block := file.read(min(BLOCK, left))):
-            out.write(block)
-            left -= len(block)
 
 
 class RowChecker:
@@ -89,10 +27,11 @@ class RowChecker:
     than `max_row_weight` bytes: the cluster would refuse the row. A job writes to its file itself and not through us,
     so that a check that lags behind does not hold it up.
 
-    `rows` counts the rows that were checked; `is_unfinished` tells whether the last one has no line end.
+    `label` is what messages call the file. `rows` counts the rows that were checked; `is_unfinished` tells whether
+    the last one has no line end.
     """
 
-    def __init__(self, path: str, max_row_weight: int) -> None:
+    def __init__(self, path: str, label: str, max_row_weight: int) -> None:
         import msgspec
 
         # A structure without fields: msgspec then checks the syntax and makes no values.
@@ -100,6 +39,7 @@ class RowChecker:
         self._values = msgspec.json.Decoder(dict[str, Any]).decode
         self._errors = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError)
         self._path = path
+        self._label = label
         self._limit = max_row_weight
         self._position = 0
         self._wanted = BLOCK
@@ -108,7 +48,7 @@ class RowChecker:
         self.is_unfinished = False
 
     def check(self, final: bool) -> None:
-        """Check what is new in the file, all of it when it is `final`; raises `BadRowError`."""
+        """Check what is new in the file, all of it when it is `final`; raises `TableError`."""
         with open(self._path, "rb", buffering=0) as file:
             while True:
                 left = os.fstat(file.fileno()).st_size - self._position
@@ -173,32 +113,33 @@ class RowChecker:
                 return
             line = block[begin:end]
             try:
-                _check_integers(self._values(line))
+                check_integers(self._values(line))
             except self._errors as error:
-                raise self._bad(block.count(b"\n", 0, begin), line, error) from None
+                number = self.rows + block.count(b"\n", 0, begin) + 1
+                raise decode.no_row(self._label, number, line, error) from None
             at = simple.find(_LONG_NUMBER, end)
 
-    def _first_bad(self, lines: list[bytes]) -> BadRowError:
-        for index, line in enumerate(lines):
+    def _first_bad(self, lines: list[bytes]) -> TableError:
+        for number, line in enumerate(lines, self.rows + 1):
             try:
                 self._is_object(line.decode())
             except self._errors as error:
-                return self._bad(index, line, error)
+                return decode.no_row(self._label, number, line, _reason(line) or error)
         raise AssertionError("all lines are good one by one")
 
-    def _bad(self, index: int, line: bytes, error: Exception) -> BadRowError:
-        text = line[:_SHOWN].decode("utf-8", "replace").rstrip("\n")
-        return BadRowError(f"line {self.rows + index + 1}: {text!r} ({error})")
+    def _too_long(self, number: int) -> TableError:
+        return TableError(
+            f"{self._label}: line {number} is longer than max_row_weight, {self._limit:,} bytes",
+            "divide the row into several, or put the large value into a file",
+        )
 
-    def _too_long(self, number: int) -> BadRowError:
-        return BadRowError(f"line {number} is longer than max_row_weight, {self._limit:,} bytes")
 
-
-def _check_integers(value: Any) -> None:
-    if isinstance(value, int) and not _INT64_MIN <= value <= _UINT64_MAX:
-        raise ValueError("an integer outside int64 and uint64")
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            _check_integers(item)
+def _reason(line: bytes) -> str:
+    """Return why a line is no row in the decoder's words; an empty text when the decoder would take it."""
+    try:
+        json.dumps(decode.decoded(line), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "half of a surrogate pair is no text"
+    except ValueError as reason:
+        return str(reason)
+    return ""

@@ -9,10 +9,10 @@ second one.
 
 from __future__ import annotations
 
-import json
+import contextlib
 from typing import Any
 
-from ytbuild.rows import encode
+from ytbuild.rows import decode, encode
 from ytbuild.rows.row import Row
 
 WRITTEN = "<encode_utf8=%false>json"
@@ -26,23 +26,20 @@ def encoded(row: Any, number: int, table: str) -> bytes:
 
 
 def decoded(line: bytes) -> Row:
-    """Return the row of a line from the cluster; raises `ValueError` for what is no JSON object."""
-    value = _loaded(line)
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return _without_dollars(value) if b'"$$' in line else value
+    """Return the row of a line from the cluster; raises `ValueError` for what is no row."""
+    row = _row(line)
+    return _without_dollars(row) if b'"$$' in line else row
 
 
-def _loaded(line: bytes) -> Any:
-    if line.isascii() and b"\\u" not in line:
-        return json.loads(line)
+def _row(line: bytes) -> Row:
     if b"\\u" not in line:
+        if line.isascii():
+            return decode.decoded(line)
         # The bytes as they are in the table; mostly they are UTF-8.
-        try:
-            return json.loads(line.decode().encode("latin-1").decode())
-        except (UnicodeDecodeError, UnicodeEncodeError):
-            pass
-    return _decoded_texts(json.loads(line))
+        with contextlib.suppress(UnicodeError):
+            return decode.decoded(line.decode().encode("latin-1").decode())
+    row: Row = _decoded_texts(decode.decoded(line))
+    return row
 
 
 def _decoded_texts(value: Any) -> Any:

@@ -7,10 +7,8 @@ import re
 from typing import Any
 
 from ytbuild.base.errors import TableError
-from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT
+from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, check_integers
 
-_INT64_MIN = -(2**63)
-_UINT64_MAX = 2**64 - 1
 # Whatever is out of range has so many digits; most lines have no such number, and are not looked at again.
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
@@ -27,7 +25,7 @@ def encoded(row: Any, number: int, table: str) -> bytes:
             line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
             _check_length(line, number, table)
             if _LONG_NUMBER.search(line):
-                _check_integers(row)
+                check_integers(row)
             return line
     except (TypeError, ValueError, RecursionError):
         pass
@@ -40,16 +38,6 @@ def _check_length(line: bytes, number: int, table: str) -> None:
             f"{table}: row {number} has {len(line):,} bytes, and YTsaurus takes {DEFAULT_MAX_ROW_WEIGHT:,}",
             "divide it into several rows, or put the large value into a file",
         )
-
-
-def _check_integers(value: Any) -> None:
-    if isinstance(value, int) and not _INT64_MIN <= value <= _UINT64_MAX:
-        raise ValueError("an integer outside int64 and uint64")
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for item in value:
-            _check_integers(item)
 
 
 def _unwritable(row: Any, number: int, table: str) -> TableError:
@@ -66,7 +54,7 @@ def _unwritable(row: Any, number: int, table: str) -> TableError:
             kind = type(value).__name__
             return TableError(f"{table}: row {number}, column {name!r}: a {kind} that JSON cannot hold", _HINT)
         try:
-            _check_integers(value)
+            check_integers(value)
         except ValueError as error:
             return TableError(f"{table}: row {number}, column {name!r}: {error}", _HINT)
     return TableError(f"{table}: row {number} cannot be written", _HINT)

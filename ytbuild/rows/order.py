@@ -6,15 +6,13 @@ without a fraction is an int64 as long as it fits, a uint64 above. Source: YTsau
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ytbuild.base.errors import TableError
-from ytbuild.rows.row import Row
+from ytbuild.rows import decode
+from ytbuild.rows.row import INT64_MAX
 
 SortKey = tuple[tuple[Any, ...], ...]
-
-_INT64_MAX = 2**63 - 1
 
 
 def value_key(value: Any, column: str) -> tuple[Any, ...]:
@@ -24,7 +22,7 @@ def value_key(value: Any, column: str) -> tuple[Any, ...]:
     if isinstance(value, bool):
         return (4, value)
     if isinstance(value, int):
-        return (1, value) if value <= _INT64_MAX else (2, value)
+        return (1, value) if value <= INT64_MAX else (2, value)
     if isinstance(value, float):
         return (3, value)
     if isinstance(value, str):
@@ -34,28 +32,16 @@ def value_key(value: Any, column: str) -> tuple[Any, ...]:
     )
 
 
-def decode_row(line: bytes) -> Row:
-    """Return a row, given as a JSON line; raises `TableError` when it is none."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        row = None
-    if not isinstance(row, dict):
-        raise TableError(f"a line is no row: {_label(line)}", "a table is a file of JSON objects, one a line")
-    return row
-
-
-def _label(line: bytes) -> str:
-    return repr(line[:80].decode("utf-8", "replace").rstrip("\n"))
-
-
 def row_key(line: bytes, columns: tuple[str, ...]) -> SortKey:
-    """Return the key of a row, given as a JSON line, by some of its columns; a missing one counts as null."""
-    row = decode_row(line)
+    """Return the key of a row, given as a JSON line, by some of its columns; a missing one counts as null.
+
+    Raises `ValueError` for a line that is no row, and `TableError` for a value that has no order.
+    """
+    row = decode.decoded(line)
     try:
         return tuple(value_key(row.get(column), column) for column in columns)
     except UnicodeEncodeError:
-        raise TableError(f"a line is no row: {_label(line)}", "half of a surrogate pair is no text") from None
+        raise ValueError("half of a surrogate pair is no text") from None
 
 
 def sort_lines(lines: list[bytes], columns: tuple[str, ...]) -> list[bytes]:

@@ -17,8 +17,10 @@ from itertools import islice
 from typing import IO
 
 from ytbuild.base.cancellation import Cancellation
+from ytbuild.base.errors import TableError
 from ytbuild.base.sql import is_plain, pointer, text_sql
-from ytbuild.rows import order
+from ytbuild.base.text import quote
+from ytbuild.rows import decode, order
 
 _IN_MEMORY = 16 << 20
 _RUN = 48 << 20
@@ -49,16 +51,30 @@ def sort_files(
 
     The sources hold rows, which have been checked before. Equal keys are in the order of the input when it is small;
     otherwise in any, as on the cluster.
-    Raises `TableError` for a value that has no order, and `Cancelled`.
+    Raises `TableError` for a value that has no order and for a line that is no row, and `Cancelled`.
     """
     cancellation = cancellation or Cancellation()
     columns = tuple(dict.fromkeys(columns))
-    size = sum(map(os.path.getsize, sources))
-    if size <= _IN_MEMORY:
-        with open(destination, "wb") as out:
-            out.writelines(order.sort_lines(list(_lines(sources)), columns))
-    elif not _sorted_by_duckdb(sources, destination, columns, folder, cancellation):
-        _sort_by_runs(sources, destination, columns, folder, cancellation)
+    try:
+        if sum(map(os.path.getsize, sources)) <= _IN_MEMORY:
+            with open(destination, "wb") as out:
+                out.writelines(order.sort_lines(list(_lines(sources)), columns))
+        elif not _sorted_by_duckdb(sources, destination, columns, folder, cancellation):
+            _sort_by_runs(sources, destination, columns, folder, cancellation)
+    except ValueError as error:
+        raise _first_bad(sources, columns) or error from None
+
+
+def _first_bad(sources: list[str], columns: tuple[str, ...]) -> TableError | None:
+    """Return the error for the first line that is no row; a sort sees lines in another order."""
+    for source in sources:
+        with open(source, "rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    order.row_key(line, columns)
+                except ValueError as reason:
+                    return decode.no_row(quote(source), number, line, reason)
+    return None
 
 
 def _lines(sources: list[str]) -> Iterator[bytes]:
@@ -96,15 +112,15 @@ def _sorted_by_duckdb(
 
 def _types(sources: list[str], columns: tuple[str, ...]) -> list[type] | None:
     """Guess each column's type from the first rows; None when a column has several, or none."""
-    found: list[set[type]] = [set() for _ in columns]
+    seen: list[set[type]] = [set() for _ in columns]
     for line in islice(_lines(sources), _SAMPLED):
-        row = order.decode_row(line)
-        for column, types in zip(columns, found, strict=True):
+        row = decode.decoded(line)
+        for column, types in zip(columns, seen, strict=True):
             if row.get(column) is not None:
                 types.add(type(row[column]))
-    if any(len(types) != 1 or not types <= _CONVERSIONS.keys() for types in found):
+    if any(len(types) != 1 or not types <= _CONVERSIONS.keys() for types in seen):
         return None
-    return [types.pop() for types in found]
+    return [types.pop() for types in seen]
 
 
 def _query(sources: list[str], destination: str, columns: tuple[str, ...], types: list[type]) -> str:

@@ -126,7 +126,7 @@ def test_texts_are_ordered_by_bytes(yql: Yql) -> None:
 @pytest.mark.parametrize("line", ["[1]", "1", "{", '{"a":1} x', "not json"])
 def test_a_line_that_is_no_object_is_named(yql: Yql, line: str) -> None:
     (yql.folder / "t.jsonl").write_text('{"a":1}\n' + line + "\n")
-    with pytest.raises(TableError, match="//t: line 2 is not a JSON object"):
+    with pytest.raises(TableError, match="//t: line 2 is no row: "):
         yql.run("SELECT a FROM `//t`")
 
 

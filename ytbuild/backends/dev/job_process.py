@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from ytbuild.backends.dev import repeat_script
-from ytbuild.base.errors import OperationFailed
+from ytbuild.base.errors import OperationFailed, TableError
 from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.jobenv.python import SITE_FOLDER, JobPython
-from ytbuild.rows.check import BadRowError, RowChecker
+from ytbuild.rows.check import RowChecker
 
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
 _GRACE_SECONDS = 3.0
@@ -124,7 +124,7 @@ class JobRunner:
         """Check the rows of a job until it ends; return what is wrong with one of them, an empty text for nothing."""
         if job.stdout is None:
             return ""
-        running.rows = RowChecker(job.stdout, job.max_row_weight)
+        running.rows = RowChecker(job.stdout, "stdout", job.max_row_weight)
         try:
             while not watch.ended.wait(_CHECK_SECONDS):
                 running.rows.check(final=False)
@@ -133,12 +133,12 @@ class JobRunner:
             if running.rows.is_unfinished:
                 with open(job.stdout, "ab") as file:
                     file.write(b"\n")
-        except BadRowError as error:
+        except TableError as error:
             if watch.ended.is_set() and watch.problem:
                 # A job that died within a row: how it died says more.
                 return ""
             self._end(watch.process)
-            return f"wrote a line to stdout that is no row: {error}"
+            return f"wrote to {error.message}"
         return ""
 
     def _start(

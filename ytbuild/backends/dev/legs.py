@@ -21,7 +21,7 @@ from ytbuild.base.text import quote, tail
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.jobenv import requirements
 from ytbuild.jobenv.python import JobPython
-from ytbuild.rows import check
+from ytbuild.rows import ranges
 
 Warn = Callable[[str], None]
 
@@ -44,7 +44,7 @@ class _Leg:
     """A leg that runs, as progress shows it."""
 
     command: LegCommand
-    parts: list[check.Range | None]
+    parts: list[ranges.Range | None]
     size: int
     running: list[Running] = field(default_factory=list)
     done: int = 0
@@ -110,9 +110,9 @@ class LegRunner:
         none either.
         """
         self.rows_in = rows_in
-        parts: list[check.Range | None] = [None] * command.job_count
+        parts: list[ranges.Range | None] = [None] * command.job_count
         if source is not None:
-            parts = [part for part in check.ranges(source, rows_in, command.job_count) if part.rows]
+            parts = [part for part in ranges.ranges(source, rows_in, command.job_count) if part.rows]
         leg = self._now = _Leg(command, parts, os.path.getsize(source) if source else 0)
         ends = self._all(leg, source)
         return [output for output, _ in ends if output], sum(count for _, count in ends)
@@ -139,7 +139,7 @@ class LegRunner:
         stdin = source
         if part is not None and source is not None and len(leg.parts) > 1:
             stdin = self._file(f"{leg.command.leg}.{index}.in")
-            check.copy_range(source, stdin, part)
+            ranges.copy_range(source, stdin, part)
         for attempt in range(self._spec.max_failed_job_count):
             job = self._job(leg.command, index, len(leg.parts), attempt, stdin, part)
             running = Running()
@@ -176,7 +176,7 @@ class LegRunner:
         return False
 
     def _job(
-        self, leg: LegCommand, index: int, count: int, attempt: int, stdin: str | None, part: check.Range | None
+        self, leg: LegCommand, index: int, count: int, attempt: int, stdin: str | None, part: ranges.Range | None
     ) -> Job:
         spec, around = self._spec, self._around
         number = f".{index}" if count > 1 else ""
@@ -197,7 +197,7 @@ class LegRunner:
             time_limit=spec.job_time_limit,
         )
 
-    def _environment(self, index: int, part: check.Range | None) -> dict[str, str]:
+    def _environment(self, index: int, part: ranges.Range | None) -> dict[str, str]:
         with self._lock:
             number = self._started_jobs
             self._started_jobs += 1

@@ -12,7 +12,7 @@ from ytbuild.backends.base import OperationProgress, OperationResult, OperationS
 from ytbuild.backends.dev.legs import LegRunner, Surroundings, Warn
 from ytbuild.base.cancellation import Cancelled
 from ytbuild.base.errors import OperationFailed, QueryError, TableError
-from ytbuild.rows import check, sorting
+from ytbuild.rows import sorting
 
 
 class DevOperation:
@@ -192,7 +192,7 @@ class DevOperation:
         with open(path, "ab") as out:
             for output in outputs[1:]:
                 with open(output, "rb") as file:
-                    shutil.copyfileobj(file, out, check.BLOCK)
+                    shutil.copyfileobj(file, out, 1 << 20)
                 os.unlink(output)
         self._publish_file(self._spec.output_table, path, written, append=self._spec.append)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import threading
@@ -16,8 +15,8 @@ from ytbuild.base import files
 from ytbuild.base.errors import TableError
 from ytbuild.base.text import quote
 from ytbuild.config.cypress_path import node_path
-from ytbuild.rows import encode
-from ytbuild.rows.check import BadRowError, RowChecker
+from ytbuild.rows import decode, encode
+from ytbuild.rows.check import RowChecker
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 
 
@@ -69,10 +68,10 @@ class TableStore:
         return count
 
     def read(self, table: str) -> Iterator[Row]:
-        """Give the rows of a table one by one."""
-        with open(self.existing_file(table), "rb") as file:
-            for number, line in enumerate(file):
-                yield _decode(line, number, table)
+        """Give the rows of a table one by one; raises `TableError` for a line that is no row."""
+        path = self.existing_file(table)
+        with open(path, "rb") as file:
+            yield from decode.rows(file, _label(table, path))
 
     def row_count(self, table: str) -> int:
         """Return the number of rows of a table.
@@ -84,11 +83,8 @@ class TableStore:
         entry = self._catalogue.current(table)
         if entry is not None and entry.rows is not None:
             return entry.rows
-        rows = RowChecker(path, DEFAULT_MAX_ROW_WEIGHT)
-        try:
-            rows.check(final=True)
-        except BadRowError as error:
-            raise TableError(f"{table} ({quote(path)}) holds what is no row: {error}", "correct the file") from None
+        rows = RowChecker(path, _label(table, path), DEFAULT_MAX_ROW_WEIGHT)
+        rows.check(final=True)
         self._catalogue.record(table, os.path.basename(path), rows.rows, entry.sorted_by if entry else ())
         return rows.rows
 
@@ -144,11 +140,11 @@ class TableStore:
     def listing(self) -> list[tuple[str | None, str]]:
         """Return every table that exists with its file, by path, then the files that no path has claimed yet."""
         names = {table: entry.file for table, entry in self._catalogue.entries().items()}
-        found: list[tuple[str | None, str]] = [(table, names[table]) for table in sorted(names)]
+        files: list[tuple[str | None, str]] = [(table, names[table]) for table in sorted(names)]
         if os.path.isdir(self._folder):
             free = set(os.listdir(self._folder)) - set(names.values())
-            found += [(None, name) for name in sorted(free) if name.endswith(".jsonl")]
-        paths = ((table, os.path.join(self._folder, name)) for table, name in found)
+            files += [(None, name) for name in sorted(free) if name.endswith(".jsonl")]
+        paths = ((table, os.path.join(self._folder, name)) for table, name in files)
         return [(table, path) for table, path in paths if os.path.isfile(path)]
 
 
@@ -199,19 +195,14 @@ class _Replacing:
             self._store._catalogue.record(self._table, os.path.basename(self._path), self.rows)
 
 
+def _label(table: str, path: str) -> str:
+    """Return what messages call a table: whoever corrects a line needs its file."""
+    return f"{table} ({quote(path)})"
+
+
 def _file_name(table: str, taken: set[str]) -> str:
     last = node_path(table).rsplit("/", 1)[-1]
     name = f"{last}.jsonl"
     if name in taken or len(os.fsencode(name)) > 200:
         name = f"{last[:60]}-{hashlib.sha256(table.encode()).hexdigest()[:12]}.jsonl"
     return name
-
-
-def _decode(line: bytes, number: int, table: str) -> Row:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise TableError(f"{table}: line {number + 1} is not JSON: {error}", "correct the file by hand") from None
-    if not isinstance(row, dict):
-        raise TableError(f"{table}: line {number + 1} is not a JSON object", "correct the file by hand")
-    return row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import shutil
@@ -16,6 +15,7 @@ from typing import Any
 from ytbuild.base.cancellation import Cancellation
 from ytbuild.base.errors import CypressPathError, QueryError
 from ytbuild.config.cypress_path import node_path
+from ytbuild.rows import decode
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 from ytbuild.yql.binding import pragmas, query_binder
 from ytbuild.yql.binding.context import Context, Definition
@@ -204,6 +204,6 @@ class _Run:
         bound = query_binder.bind(statement.query, self._context)
         self._session.write_lines(bound.sql(line_sql(bound.columns)), output)
         with open(output, "rb") as lines:
-            rows = tuple(json.loads(line) for line in lines)
+            rows = tuple(decode.rows(lines, "the result"))
         os.unlink(output)
         return rows

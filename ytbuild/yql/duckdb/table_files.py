@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from typing import Protocol
 
 from ytbuild.base.errors import QueryError, TableError
 from ytbuild.base.sql import is_plain
+from ytbuild.rows import decode
 from ytbuild.yql.binding.schema import Table, table_of
 from ytbuild.yql.duckdb.session import Session, rows_of
 from ytbuild.yql.syntax.tree import Place
@@ -76,7 +76,7 @@ class QueryTables:
     def table(self, path: str, place: Place, session: Session) -> Table:
         """Return a table's columns; raises `QueryError` when the query wrote it and did not COMMIT.
 
-        Raises `TableError` when there is no such table, or when a line of it is not a JSON object.
+        Raises `TableError` when there is no such table, or when a line of it is no row.
         """
         if path in self._uncommitted:
             raise place.error(f"{path} was written by an earlier statement of the query", "write COMMIT; in between")
@@ -102,7 +102,7 @@ class QueryTables:
             raise
         if table is None:
             _check_lines(path, files)
-            raise TableError(f"{path}: a line is not a JSON object", "correct the file by hand")
+            raise TableError(f"{path}: a line is no row", decode.HINT)
         return table
 
     def wrote(self, path: str, file: str, truncate: bool, sorted_by: tuple[str, ...], max_row_weight: int) -> None:
@@ -153,15 +153,8 @@ def _measured(file: str, path: str, most: int) -> tuple[int, int]:
 
 
 def _check_lines(path: str, files: list[str]) -> None:
-    """Raise `TableError` for the first line that is not a JSON object; DuckDB says that there is one, not where."""
-    number = 0
+    """Raise `TableError` for the first line that is no row; DuckDB says that there is one, not where."""
     for file in files:
         with open(file, "rb") as lines:
-            for line in lines:
-                number += 1
-                try:
-                    is_row = isinstance(json.loads(line), dict)
-                except ValueError:
-                    is_row = False
-                if not is_row:
-                    raise TableError(f"{path}: line {number} is not a JSON object", "correct the file by hand")
+            for _ in decode.rows(lines, path):
+                pass
