@@ -103,8 +103,8 @@ def test_a_bad_integer_after_a_good_long_one_is_found(tmp_path: Path) -> None:
 
 
 def test_a_last_row_without_an_end_is_told_of(tmp_path: Path) -> None:
-    found = checked(tmp_path, b'{"a":1}\n{"a":2}')
-    assert found.rows == 2 and found.is_unfinished
+    checker = checked(tmp_path, b'{"a":1}\n{"a":2}')
+    assert checker.rows == 2 and checker.is_unfinished
     assert not checked(tmp_path, b'{"a":1}\n').is_unfinished
 
 

@@ -32,20 +32,20 @@ def divided(tmp_path: Path, data: bytes, count: int) -> tuple[list[Range], list[
     path = tmp_path / "in"
     path.write_bytes(data)
     with open(path, "rb") as file:
-        found = ranges(str(path), count_lines(file), count)
+        parts = ranges(str(path), count_lines(file), count)
     contents = []
-    for part in found:
+    for part in parts:
         copy_range(str(path), str(tmp_path / "part"), part)
         contents.append((tmp_path / "part").read_bytes())
-    return found, contents
+    return parts, contents
 
 
 def check(tmp_path: Path, data: bytes, count: int) -> None:
-    found, contents = divided(tmp_path, data, count)
-    assert len(found) == count
+    parts, contents = divided(tmp_path, data, count)
+    assert len(parts) == count
     assert b"".join(contents) == data
     first = 0
-    for index, (part, content) in enumerate(zip(found, contents, strict=True)):
+    for index, (part, content) in enumerate(zip(parts, contents, strict=True)):
         assert part.length == len(content)
         assert part.first_row == first
         assert part.rows == content.count(b"\n") + (content != b"" and not content.endswith(b"\n"))
@@ -67,8 +67,8 @@ def test_every_row_is_in_one_range_of_any_file(tmp_path: Path) -> None:
 
 
 def test_ranges_are_of_about_equal_length(tmp_path: Path) -> None:
-    found, _ = divided(tmp_path, FILES["many rows"], 4)
-    lengths = [part.length for part in found]
+    parts, _ = divided(tmp_path, FILES["many rows"], 4)
+    lengths = [part.length for part in parts]
     assert max(lengths) - min(lengths) <= 4 * len(b'{"n":999}\n')
 
 
@@ -100,15 +100,15 @@ def copied(pipeline: Pipeline, data: bytes, jobs: int) -> list[tuple[int, int, i
     pipeline.write(".dev/input.jsonl", data)
     ran(pipeline)
     names = sorted(path.name for path in (pipeline.root / ".dev").glob("first.map*.log"))
-    found = [tuple(map(int, log(pipeline, name.removesuffix(".log")).split())) for name in names]
-    return sorted(found)  # type: ignore[arg-type]
+    seen_by_jobs = [tuple(map(int, log(pipeline, name.removesuffix(".log")).split())) for name in names]
+    return sorted(seen_by_jobs)  # type: ignore[arg-type]
 
 
 def test_jobs_know_the_number_of_their_first_row(pipeline: Pipeline) -> None:
     data = b"".join(b'{"n":%d}\n' % number for number in range(100))
-    found = copied(pipeline, data, 3)
-    assert [first for first, _, _ in found] == [0, found[0][1], found[0][1] + found[1][1]]
-    assert sum(rows for _, rows, _ in found) == 100 and [index for _, _, index in found] == [0, 1, 2]
+    seen_by_jobs = copied(pipeline, data, 3)
+    assert [first for first, _, _ in seen_by_jobs] == [0, seen_by_jobs[0][1], seen_by_jobs[0][1] + seen_by_jobs[1][1]]
+    assert sum(rows for _, rows, _ in seen_by_jobs) == 100 and [index for _, _, index in seen_by_jobs] == [0, 1, 2]
     assert get(pipeline, "output") == [{"n": number} for number in range(100)]
 
 

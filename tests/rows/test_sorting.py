@@ -69,9 +69,9 @@ def keys(data: bytes, columns: tuple[str, ...]) -> list[Any]:
 def same_in_every_way(sort: Sort, data: bytes, columns: tuple[str, ...] = ("k",), sampled: int = 1000) -> None:
     """Every way must give the rows that were given, in the order of the keys."""
     for way in WAYS:
-        found = sort(way, data, columns, sampled)
-        assert Counter(found.split(b"\n")) == Counter(data.split(b"\n")), way
-        assert keys(found, columns) == sorted(keys(data, columns)), way
+        in_order = sort(way, data, columns, sampled)
+        assert Counter(in_order.split(b"\n")) == Counter(data.split(b"\n")), way
+        assert keys(in_order, columns) == sorted(keys(data, columns)), way
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -165,8 +165,8 @@ def test_a_half_of_a_character_in_a_key_is_an_error_of_the_table(sort: Sort, way
 
 @pytest.mark.parametrize("way", ["memory", "runs"])
 def test_equal_keys_keep_their_order_without_duckdb(sort: Sort, way: str) -> None:
-    found = sort(way, lines([{"k": number % 2, "n": number} for number in range(60)]))
-    numbers = [json.loads(line)["n"] for line in found.splitlines()]
+    in_order = sort(way, lines([{"k": number % 2, "n": number} for number in range(60)]))
+    numbers = [json.loads(line)["n"] for line in in_order.splitlines()]
     assert numbers == [*range(0, 60, 2), *range(1, 60, 2)]
 
 
@@ -189,9 +189,9 @@ def test_a_column_named_twice_counts_once(sort: Sort, way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_lines_of_three_megabytes(sort: Sort, way: str) -> None:
     rows = [{"k": number % 4, "text": str(number) * 3_000_000} for number in range(6)]
-    found = sort(way, lines([*rows, {"k": 2, "text": "short"}]))
-    assert [json.loads(line)["k"] for line in found.splitlines()] == [0, 0, 1, 1, 2, 2, 3]
-    assert len(found) == len(lines(rows)) + len(lines([{"k": 2, "text": "short"}]))
+    in_order = sort(way, lines([*rows, {"k": 2, "text": "short"}]))
+    assert [json.loads(line)["k"] for line in in_order.splitlines()] == [0, 0, 1, 1, 2, 2, 3]
+    assert len(in_order) == len(lines(rows)) + len(lines([{"k": 2, "text": "short"}]))
 
 
 def test_a_folder_with_an_odd_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,6 @@ def yql(tmp_path: Path) -> Yql:
     return Yql(tmp_path)
 
 
-def same(found: Any, expected: Any) -> bool:
+def same(value: Any, expected: Any) -> bool:
     """Tell whether two values are equal in JSON, where 1, 1.0 and true differ."""
-    return json.dumps(found) == json.dumps(expected)
+    return json.dumps(value) == json.dumps(expected)

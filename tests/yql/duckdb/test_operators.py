@@ -232,12 +232,12 @@ def _truth(depth: int, chance: random.Random) -> tuple[str, bool | None]:
     right, other = _truth(depth - 1, chance)
     values = (one, other)
     if word == "AND":
-        found = False if False in values else None if None in values else True
+        answer = False if False in values else None if None in values else True
     elif word == "OR":
-        found = True if True in values else None if None in values else False
+        answer = True if True in values else None if None in values else False
     else:
-        found = None if None in values else one != other
-    return f"({left} {word} {right})", found
+        answer = None if None in values else one != other
+    return f"({left} {word} {right})", answer
 
 
 def test_random_logic_has_three_values(yql: Yql) -> None:

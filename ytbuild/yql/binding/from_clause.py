@@ -18,6 +18,7 @@ from ytbuild.yql.syntax.tree import (
     Chain,
     ColumnName,
     Expression,
+    FromItem,
     Item,
     Join,
     Literal,
@@ -25,7 +26,6 @@ from ytbuild.yql.syntax.tree import (
     Place,
     QuerySource,
     Select,
-    Single,
     Star,
     TableSource,
     Union,
@@ -41,7 +41,7 @@ _ONE_SIDED = {
 
 
 @dataclass
-class _Step:
+class _JoinStep:
     """One join: what was written, its relation, and the SQL of its condition."""
 
     written: Join
@@ -54,7 +54,7 @@ class FromClause:
     """The relations of a SELECT; `hidden` says of an alias why its columns cannot be used."""
 
     first: Relation | None
-    steps: list[_Step] = field(default_factory=list)
+    steps: list[_JoinStep] = field(default_factory=list)
     hidden: dict[str, str] = field(default_factory=dict)
     # The names that are the same join key in several relations, by the relations' labels.
     same_keys: dict[str, set[str]] = field(default_factory=dict)
@@ -102,26 +102,26 @@ def bind_from(select: Select, context: Context, bind_query: BindQuery) -> FromCl
     """Bind what stands after FROM; raises `QueryError` for unknown tables and for conditions that YQL refuses."""
     if select.source is None:
         return FromClause(None)
-    first = _bind_single(select.source, context, bind_query, bool(select.joins))
+    first = _bind_item(select.source, context, bind_query, bool(select.joins))
     clause = FromClause(first)
     if isinstance(first, TableRelation) and not select.joins and select.source.alias is None:
         first.label = None
     for written in select.joins:
-        relation = _bind_single(written.source, context, bind_query, True)
+        relation = _bind_item(written.source, context, bind_query, True)
         labels = [known.label for known in (first, *(step.relation for step in clause.steps))]
         if relation.label in labels:
             hint = "give one another name: AS"
             raise written.source.place.error(f"two tables are named {relation.label} here", hint)
         if written.using and len(select.joins) > 1:
             raise written.place.error("USING joins two tables only", "write ON for a join of more of them")
-        step = _Step(written, relation)
+        step = _JoinStep(written, relation)
         step.condition = _condition(step, clause, context, bind_query)
         clause.steps.append(step)
         _hide(step, clause)
     return clause
 
 
-def _hide(step: _Step, clause: FromClause) -> None:
+def _hide(step: _JoinStep, clause: FromClause) -> None:
     kind = step.written.kind
     if kind in ("LEFT SEMI", "LEFT ONLY"):
         hidden = [step.relation]
@@ -134,7 +134,7 @@ def _hide(step: _Step, clause: FromClause) -> None:
         clause.hidden[relation.label] = f"a {kind} JOIN gives the columns of the other side only"
 
 
-def _bind_single(source: Single, context: Context, bind_query: BindQuery, joined: bool) -> Relation:
+def _bind_item(source: FromItem, context: Context, bind_query: BindQuery, joined: bool) -> Relation:
     if isinstance(source, NamedSource):
         definition = context.definition(source.name, source.place)
         value = definition.value
@@ -156,7 +156,7 @@ def _bind_single(source: Single, context: Context, bind_query: BindQuery, joined
     return QueryRelation(columns, sql, source.alias)
 
 
-def _condition(step: _Step, clause: FromClause, context: Context, bind_query: BindQuery) -> str:
+def _condition(step: _JoinStep, clause: FromClause, context: Context, bind_query: BindQuery) -> str:
     written = step.written
     scope = RowScope((*clause.visible, step.relation), clause.hidden, where="in the condition of a join")
     binder = ExpressionBinder(context, scope, bind_query)
@@ -221,7 +221,7 @@ def _columns_in(node: Any) -> Iterator[ColumnName]:
             yield from _columns_in(getattr(node, part.name))
 
 
-def _joined(left: str, right: str, step: _Step, context: Context) -> str:
+def _joined(left: str, right: str, step: _JoinStep, context: Context) -> str:
     kind = step.written.kind
     if kind == "CROSS":
         return f"{left} CROSS JOIN {right}"

@@ -33,7 +33,7 @@ from ytbuild.yql.syntax.tree import (
 
 
 @dataclass(frozen=True)
-class Bound:
+class BoundQuery:
     """A bound query: its columns, `FROM …` with all that comes before ORDER BY, the order, and the limit."""
 
     columns: tuple[Column, ...]
@@ -53,7 +53,7 @@ class Bound:
         return self.sql(", ".join(column.value.sql for column in self.columns) or "1 AS one", ordered=False)
 
 
-def bind(query: Query | Values, context: Context) -> Bound:
+def bind(query: Query | Values, context: Context) -> BoundQuery:
     """Bind a query; raises `QueryError`, naming the place, for what does not fit."""
     if isinstance(query, Union):
         return _bind_union(query, context)
@@ -62,7 +62,7 @@ def bind(query: Query | Values, context: Context) -> Bound:
     return _SelectBinder(query, context).bound()
 
 
-def bind_values(values: Values, columns: tuple[str, ...], context: Context) -> Bound:
+def bind_values(values: Values, columns: tuple[str, ...], context: Context) -> BoundQuery:
     """Bind the rows of an INSERT … VALUES under their columns' names."""
     bound = _bind_values(values, context)
     named = tuple(Column(name, column.value) for name, column in zip(columns, bound.columns, strict=True))
@@ -75,17 +75,17 @@ def _subquery(query: Query, context: Context) -> tuple[tuple[Column, ...], str]:
     return bound.columns, bound.subquery()
 
 
-def _bind_values(values: Values, context: Context) -> Bound:
+def _bind_values(values: Values, context: Context) -> BoundQuery:
     binder = ExpressionBinder(context, NoScope("VALUES has no table to read"), _subquery)
     rows = [[binder.bind(value) for value in row] for row in values.rows]
     columns = [together(list(column), values.place, "VALUES") for column in zip(*rows, strict=True)]
     names = [context.new_name() for _ in columns]
     written = ", ".join(f"({', '.join(column[at].sql for column in columns)})" for at in range(len(rows)))
     named = tuple(Column(name, Typed(name, column[0].type)) for name, column in zip(names, columns, strict=True))
-    return Bound(named, f"(VALUES {written}) AS {context.new_name()}({', '.join(names)})")
+    return BoundQuery(named, f"(VALUES {written}) AS {context.new_name()}({', '.join(names)})")
 
 
-def _bind_union(union: Union, context: Context) -> Bound:
+def _bind_union(union: Union, context: Context) -> BoundQuery:
     """Unite by name, as YQL does: a column that a part lacks is NULL there."""
     parts = [bind(part, context) for part in union.parts]
     names = list(dict.fromkeys(column.name for part in parts for column in part.columns))
@@ -102,10 +102,10 @@ def _bind_union(union: Union, context: Context) -> Bound:
         Column(name, Typed(out, merged[name][0].type, finite=all(value.finite for value in merged[name])))
         for name, out in zip(names, outs, strict=True)
     )
-    return Bound(columns, f"({word.join(selects)})")
+    return BoundQuery(columns, f"({word.join(selects)})")
 
 
-def _together(name: str, parts: list[Bound], place: Place) -> list[Typed]:
+def _together(name: str, parts: list[BoundQuery], place: Place) -> list[Typed]:
     values = [next((column.value for column in part.columns if column.name == name), NOTHING) for part in parts]
     return together(values, place, f"the column {name} of UNION")
 
@@ -131,7 +131,7 @@ class _SelectBinder:
         names = {key.name: key.row for key, item in zip(self._keys, select.group_by, strict=True) if item.alias}
         self._rows = dataclasses.replace(self._rows, keys={name: row for name, row in names.items() if name})
 
-    def bound(self) -> Bound:
+    def bound(self) -> BoundQuery:
         select = self._select
         where = self._binder(self._rows).condition(select.where, "the condition of WHERE") if select.where else ""
         grouped = bool(self._keys) or any(map(self._has_aggregate, self._expressions()))
@@ -153,7 +153,7 @@ class _SelectBinder:
         listed = ", ".join([*items, *(sorts if not select.distinct else [])]) or "1 AS one"
         source = self._source(groups, where, having)
         inner = f"(SELECT {'DISTINCT ' * select.distinct}{listed}{source}) AS {self._context.new_name()}"
-        return Bound(columns, inner, order, self._limit(), self._sorted_by(columns))
+        return BoundQuery(columns, inner, order, self._limit(), self._sorted_by(columns))
 
     def _binder(self, scope: Scope) -> ExpressionBinder:
         return ExpressionBinder(self._context, scope, _subquery)

@@ -32,7 +32,7 @@ from ytbuild.yql.syntax.tree import (
     NamedSource,
     Place,
     Pragma,
-    Show,
+    SelectStatement,
     Statement,
     TableSource,
     Values,
@@ -179,8 +179,8 @@ class _Run:
             self._files.commit()
         elif isinstance(statement, Insert):
             self._insert(statement, output)
-        elif isinstance(statement, Show):
-            return self._show(statement, output)
+        elif isinstance(statement, SelectStatement):
+            return self._select(statement, output)
         return ()
 
     def _insert(self, statement: Insert, output: str) -> None:
@@ -200,7 +200,7 @@ class _Run:
             raise table.place.error(f"${table.name} is no table's path", 'write $name = "//tmp/me/data"; before')
         return table_path(value.value, table.place)
 
-    def _show(self, statement: Show, output: str) -> tuple[Row, ...]:
+    def _select(self, statement: SelectStatement, output: str) -> tuple[Row, ...]:
         bound = query_binder.bind(statement.query, self._context)
         self._session.write_lines(bound.sql(line_sql(bound.columns)), output)
         with open(output, "rb") as lines:

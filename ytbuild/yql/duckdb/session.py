@@ -58,28 +58,11 @@ class Session:
 
         self._failure = duckdb.Error
         self._cancellation = cancellation or Cancellation()
-        largest = _object_size(longest_line)
         self._connection = duckdb.connect(":memory:")
-        allowed = ", ".join(text_sql(path) for path in (*readable, *writable))
-        memory = memory or min(max(_GIB, _machine_memory() // 4), 4 * _GIB)
-        threads = max(1, min(os.cpu_count() or 1, memory // (64 * largest)))
-        if sum(map(os.path.getsize, filter(os.path.isfile, readable))) < _SMALL:
-            # Several threads give rows without ORDER BY in another order each time.
-            threads = 1
         # Created when first needed: that takes longer than a small query.
         self._macros = dict(MACROS)
-        for setting in (
-            f"SET memory_limit = '{(memory + _COPIES * largest) >> 20}MiB'",
-            f"SET threads = {threads}",
-            f"SET temp_directory = {text_sql(os.path.join(folder, 'spill'))}",
-            "SET autoinstall_known_extensions = false",
-            "SET autoload_known_extensions = false",
-            "SET allow_community_extensions = false",
-            f"SET allowed_paths = [{allowed}]",
-            "SET enable_external_access = false",
-            "SET lock_configuration = true",
-        ):
-            self._connection.execute(setting)
+        for setting in _settings(folder, readable, writable, longest_line, memory):
+            self._connection.execute(f"SET {setting}")
 
     def __enter__(self) -> Session:
         return self
@@ -107,6 +90,28 @@ class Session:
         # JSON text holds no control characters, so that nothing in it needs quoting.
         options = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01', USE_TMP_FILE false"
         self.run(f"COPY ({sql}) TO {text_sql(path)} ({options})")
+
+
+def _settings(
+    folder: str, readable: Collection[str], writable: Iterable[str], longest_line: int, memory: int
+) -> Iterable[str]:
+    largest = _object_size(longest_line)
+    memory = memory or min(max(_GIB, _machine_memory() // 4), 4 * _GIB)
+    threads = max(1, min(os.cpu_count() or 1, memory // (64 * largest)))
+    if sum(map(os.path.getsize, filter(os.path.isfile, readable))) < _SMALL:
+        # Several threads give rows without ORDER BY in another order each time.
+        threads = 1
+    return (
+        f"memory_limit = '{(memory + _COPIES * largest) >> 20}MiB'",
+        f"threads = {threads}",
+        f"temp_directory = {text_sql(os.path.join(folder, 'spill'))}",
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "allow_community_extensions = false",
+        f"allowed_paths = [{', '.join(map(text_sql, (*readable, *writable)))}]",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    )
 
 
 def rows_of(files: list[str], longest_line: int) -> str:

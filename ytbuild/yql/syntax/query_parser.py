@@ -10,6 +10,7 @@ from ytbuild.yql.syntax.expression_parser import ExpressionParser
 from ytbuild.yql.syntax.paths import table_path
 from ytbuild.yql.syntax.tree import (
     Expression,
+    FromItem,
     Item,
     Join,
     NamedSource,
@@ -18,7 +19,6 @@ from ytbuild.yql.syntax.tree import (
     Query,
     QuerySource,
     Select,
-    Single,
     Star,
     TableSource,
     Union,
@@ -164,9 +164,9 @@ class QueryParser:
         offset = self.expressions.expression() if cursor.take_word("OFFSET") else None
         return limit, offset
 
-    def _from(self) -> tuple[Single, tuple[Join, ...]]:
+    def _from(self) -> tuple[FromItem, tuple[Join, ...]]:
         cursor = self._cursor
-        source = self._single()
+        source = self._from_item()
         joins: list[Join] = []
         while True:
             place = cursor.place
@@ -207,7 +207,7 @@ class QueryParser:
 
     def _join(self, place: Place, kind: str) -> Join:
         cursor = self._cursor
-        source = self._single()
+        source = self._from_item()
         if kind == "CROSS":
             if cursor.is_word("ON", "USING"):
                 raise cursor.place.error("a CROSS JOIN has no condition", "leave it out, or write JOIN")
@@ -219,7 +219,7 @@ class QueryParser:
             raise cursor.unexpected("ON or USING", "every join but CROSS JOIN has a condition")
         return Join(place, kind, source, self.expressions.expression(), ())
 
-    def _single(self) -> Single:
+    def _from_item(self) -> FromItem:
         cursor = self._cursor
         if cursor.is_word("ANY"):
             raise cursor.place.error("ANY before a table is not supported in dev", "use a subquery with GROUP BY")
@@ -228,7 +228,7 @@ class QueryParser:
         self._check_clause()
         return replace(source, alias=alias)
 
-    def table(self) -> Single:
+    def table(self) -> FromItem:
         cursor = self._cursor
         place = cursor.place
         if cursor.token.kind == "named":

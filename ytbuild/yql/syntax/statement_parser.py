@@ -14,7 +14,7 @@ from ytbuild.yql.syntax.tree import (
     Place,
     Pragma,
     QuerySource,
-    Show,
+    SelectStatement,
     Statement,
     TableSource,
     Use,
@@ -68,7 +68,7 @@ class _StatementParser:
         if cursor.token.kind == "named":
             return self._assign(place)
         if cursor.is_word("SELECT") or cursor.is_sign("("):
-            return Show(place, self._queries.query())
+            return SelectStatement(place, self._queries.query())
         if cursor.take_word("INSERT"):
             return self._insert(place)
         if cursor.take_word("PRAGMA"):

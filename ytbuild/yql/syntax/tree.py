@@ -206,7 +206,7 @@ class QuerySource(Node):
     alias: str | None
 
 
-Single = TableSource | NamedSource | QuerySource
+FromItem = TableSource | NamedSource | QuerySource
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class Join(Node):
     """One step of a join: `kind` is such as `INNER` or `LEFT SEMI`; `on` or `using`, none of them for CROSS."""
 
     kind: str
-    source: Single
+    source: FromItem
     on: Expression | None
     using: tuple[str, ...]
 
@@ -248,7 +248,7 @@ class Select(Node):
 
     distinct: bool
     items: tuple[Star | Item, ...]
-    source: Single | None
+    source: FromItem | None
     joins: tuple[Join, ...]
     where: Expression | None
     group_by: tuple[Item, ...]
@@ -314,10 +314,10 @@ class Insert(Node):
 
 
 @dataclass(frozen=True)
-class Show(Node):
+class SelectStatement(Node):
     """A SELECT that writes no table."""
 
     query: Query
 
 
-Statement = Pragma | Use | Commit | Assign | Insert | Show
+Statement = Pragma | Use | Commit | Assign | Insert | SelectStatement
