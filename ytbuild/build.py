@@ -193,22 +193,13 @@ def extract(result: BuildResult, planner: Planner, store: LocalStore) -> str:
 
     Raises `ArchiveError` when the archive is not what its manifest says, `StoreError` when there is no room.
     """
-    import shutil
-
     from ytbuild.archive.extract import extract_archive
 
     destination = os.path.join(planner.build_dir, "source")
-    fresh = files.temporary_name(planner.build_dir)
     found = store.find(result.key)
     assert found is not None
-    try:
-        with files.translated(fresh):
-            os.mkdir(fresh)
-            # The lock tells whoever cleans up that the folder is not abandoned.
-            with locks.locked_folder(fresh):
-                extract_archive(found.path, found.summary, fresh)
-                with locks.locked_folder(planner.build_dir):
-                    files.rename_over(fresh, destination)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    with files.temporary_folder(planner.build_dir) as fresh, files.translated(fresh):
+        extract_archive(found.path, found.summary, fresh)
+        with locks.locked_folder(planner.build_dir):
+            files.rename_over(fresh, destination)
     return destination

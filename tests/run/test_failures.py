@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 
 import pytest
 
-from tests.run.stages import alive, failed, get, log, operation, pids, put, ran, until
-from tests.support import Pipeline
+from tests.run.stages import alive, code, failed, get, log, operation, pids, put, ran, until
+from tests.support import Pipeline, clean_environment
 
 FLAKY = """\
 import os, sys
@@ -109,6 +110,29 @@ def test_a_job_that_is_killed_is_a_failed_one(pipeline: Pipeline, number: int, n
     put(pipeline, "input", ROWS)
     assert f"was killed by {name}" in failed(pipeline)
     assert not (pipeline.root / ".dev/output.jsonl").exists()
+
+
+def test_a_job_that_fails_is_a_failed_one_although_whoever_started_ytbuild_ignores_sigchld(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.write("stages/first/src/mapper.py", "print('{}', flush=True)\nraise SystemExit(1)\n")
+    put(pipeline, "input", ROWS)
+    command = ["bash", "-c", "trap '' CHLD; exec \"$0\" -m ytbuild run", sys.executable]
+    done = subprocess.run(command, cwd=pipeline.root, env=clean_environment(), capture_output=True, text=True)
+    assert done.returncode == 1 and "exited with code 1" in done.stderr
+    assert not (pipeline.root / ".dev/output.jsonl").exists()
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_stage_code_that_ignores_sigchld_changes_nothing(pipeline: Pipeline, exit_code: int) -> None:
+    pipeline.write("stages/first/src/vanilla.py", f"raise SystemExit({exit_code})\n")
+    operation(pipeline, "vanilla: {}")
+    code(
+        pipeline,
+        "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nrun_vanilla(self.context, blocks.vanilla)",
+    )
+    result = pipeline.run("run")
+    assert (result.returncode, "exited with code 1" in result.stderr) == (exit_code, exit_code == 1), result.stderr
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -264,43 +263,6 @@ def test_a_secret_of_a_failed_job_is_not_written_to_disk(pipeline: Pipeline) -> 
     for folder in (".dev", ".build"):
         for path in (pipeline.root / folder).rglob("*"):
             assert not path.is_file() or b"planted-secret" not in path.read_bytes(), path
-
-
-def test_requirements_are_installed_outside_every_environment(pipeline: Pipeline, tmp_path: Path) -> None:
-    package = tmp_path / "dist" / "tinything"
-    package.mkdir(parents=True)
-    (package / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-        '[project]\nname = "tinything"\nversion = "1"\n'
-    )
-    (package / "backend.py").write_text(BACKEND)
-    pipeline.write("stages/first/requirements.txt", f"{package}\n")
-    pipeline.write("stages/first/src/vanilla.py", "import tinything\nprint(tinything.__file__)\n")
-    operation(pipeline, "vanilla: {}")
-    pipeline.run("run", check=True)
-    found = (pipeline.root / ".dev/first.vanilla.log").read_text().strip()
-    assert found.startswith(str(pipeline.root / ".build" / "requirements"))
-
-
-BACKEND = """\
-import zipfile
-def build_wheel(folder, settings=None, metadata=None):
-    name = "tinything-1-py3-none-any.whl"
-    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
-        wheel.writestr("tinything.py", "")
-        wheel.writestr("tinything-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: tinything\\nVersion: 1\\n")
-        facts = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
-        wheel.writestr("tinything-1.dist-info/WHEEL", facts)
-        wheel.writestr("tinything-1.dist-info/RECORD", "")
-    return name
-"""
-
-
-def test_requirements_that_cannot_be_installed_fail_with_pips_words(pipeline: Pipeline) -> None:
-    pipeline.write("stages/first/requirements.txt", "./no-such-folder\n")
-    put(pipeline, "input", [{"n": 1}])
-    result = pipeline.run("run")
-    assert result.returncode == 1 and "pip could not install" in result.stderr and "no-such-folder" in result.stderr
 
 
 def test_two_runs_at_once_are_refused(pipeline: Pipeline) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from ytbuild.base.errors import StoreError
+from ytbuild.base.locks import locked_folder
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -78,6 +79,24 @@ def remove(path: str) -> None:
     else:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: str) -> Iterator[str]:
+    """Give a new folder in `parent`, which is made, too, and remove it with all that is in it when the block ends.
+
+    It is locked, so that `remove_abandoned` does not take it for the leftovers of a killed process.
+    """
+    import shutil
+
+    folder = temporary_name(parent)
+    try:
+        with translated(folder):
+            os.makedirs(folder)
+        with locked_folder(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def temporary_name(folder: str) -> str:

@@ -180,7 +180,7 @@ class LocalStore:
     def _remove_unused_requirements(self) -> None:
         """Remove the packages that dev jobs were given and that no run has used for 30 days."""
         folder = os.path.join(self.build_dir, "requirements")
-        files.remove_abandoned(folder, time.time() - KEPT_SECONDS)
+        files.remove_abandoned(folder, time.time() - _ABANDONED_AFTER)
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 if entry.stat().st_mtime < time.time() - KEPT_SECONDS:

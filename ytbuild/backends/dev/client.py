@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from ytbuild.backends.base import Client, OperationSpec
 from ytbuild.backends.dev.files import FileStore
-from ytbuild.backends.dev.legs import Surroundings
+from ytbuild.backends.dev.legs import RunContext
 from ytbuild.backends.dev.operation import DevOperation
 from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base import files, locks
@@ -18,7 +18,7 @@ from ytbuild.base.errors import ConfigError, QueryError, TableError, YtbuildErro
 from ytbuild.config.checks import row_weight
 from ytbuild.config.cypress_path import below, node_path
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.jobenv.python import job_python, write_shim
+from ytbuild.jobenv.interpreter import job_interpreter, write_shim
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 from ytbuild.sources import selection
 
@@ -36,9 +36,10 @@ class DevClient(Client):
         self._dev_dir = config.dev_dir
         self._tables = TableStore(self._dev_dir)
         self._files = FileStore(self._dev_dir)
-        python = job_python(config.dev_python, config.directory, config.build_dir)
-        self._around = Surroundings(config, archive, python, self._tables, self._files, keep_sandboxes, strict)
+        interpreter = job_interpreter(config.dev_python, config.directory, config.build_dir)
+        self._context = RunContext(config, archive, interpreter, self._tables, self._files, keep_sandboxes, strict)
         self._operations: list[DevOperation] = []
+        self._starting = threading.Lock()
         self._held: IO[str] | None = None
 
     def __enter__(self) -> DevClient:
@@ -49,7 +50,7 @@ class DevClient(Client):
             if not os.path.exists(ignore):
                 with files.replacing(ignore) as file:
                     file.write(b"*\n")
-            write_shim(os.path.join(self._dev_dir, "bin"), self._around.python.executable)
+            write_shim(os.path.join(self._dev_dir, "bin"), self._context.interpreter.executable)
         files.remove_abandoned(self._dev_dir, time.time())
         return self
 
@@ -173,12 +174,8 @@ class DevClient(Client):
         weight = DEFAULT_MAX_ROW_WEIGHT if max_row_weight is None else row_weight(max_row_weight)
         if weight is None:
             raise QueryError(f"max_row_weight is {max_row_weight!r}", "give a size of at most 128M, such as 64M")
-        folder = files.temporary_name(self._dev_dir)
-        os.mkdir(folder)
-        try:
+        with files.temporary_folder(self._dev_dir) as folder:
             result = run_query(query, self._tables, folder, weight)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         return list(result.rows)
 
     def start_operation(self, spec: OperationSpec, warned: Callable[[str], None]) -> DevOperation:
@@ -186,8 +183,9 @@ class DevClient(Client):
 
         Raises a `YtbuildError` for what can be known at once, such as a missing input table.
         """
-        operation = DevOperation(self._around, spec, self._free_name(spec), warned)
-        self._operations.append(operation)
+        with self._starting:
+            operation = DevOperation(self._context, spec, self._free_name(spec), warned)
+            self._operations.append(operation)
         return operation
 
     def _free_name(self, spec: OperationSpec) -> str:

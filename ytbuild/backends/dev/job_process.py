@@ -6,22 +6,20 @@ import contextlib
 import fcntl
 import os
 import shutil
-import signal
-import subprocess
-import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from subprocess import DEVNULL
 from typing import IO
 
 from ytbuild.backends.dev import repeat_script
-from ytbuild.base.errors import OperationFailed, TableError
+from ytbuild.base import children
+from ytbuild.base.cancellation import Cancellation
+from ytbuild.base.children import Child, ExitStatus
+from ytbuild.base.errors import TableError
 from ytbuild.config.stage import ARCHIVE_NAME
-from ytbuild.jobenv.python import SITE_FOLDER, JobPython
+from ytbuild.jobenv.interpreter import SITE_FOLDER, JobInterpreter
 from ytbuild.rows.check import RowChecker
 
-_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
-_GRACE_SECONDS = 3.0
 _CHECK_SECONDS = 0.004
 
 
@@ -49,7 +47,7 @@ class Job:
 
 
 @dataclass
-class Running:
+class JobProgress:
     """What can be seen of a job from outside while it runs."""
 
     input: IO[bytes] | None = None
@@ -65,154 +63,96 @@ class Running:
 
 
 @dataclass(frozen=True)
-class JobEnd:
+class JobResult:
     """How a job ended: the rows it wrote, and what was wrong, an empty text when nothing was."""
 
     rows: int
     problem: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class JobRunner:
-    """Runs the jobs of one operation and can stop all that are running, from any thread."""
+    """Runs the jobs of one operation until it is cancelled."""
 
-    python: JobPython
+    interpreter: JobInterpreter
     dev_dir: str
     pipeline_dir: str
-    keep_sandboxes: bool = False
-    stopped: bool = field(default=False, init=False)
-    _running: set[subprocess.Popen[bytes]] = field(default_factory=set, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    keep_sandboxes: bool
+    cancellation: Cancellation
 
-    def run(self, job: Job, running: Running) -> JobEnd:
-        """Run a job to its end; its sandbox is removed unless it failed or all are kept."""
+    def run(self, job: Job, progress: JobProgress) -> JobResult:
+        """Run a job to its end; its sandbox is removed unless it failed or all are kept.
+
+        Raises `Cancelled` when the operation is; the job has ended then.
+        """
+        self.cancellation.check()
         _prepare(job)
         environment = self._environment(job)
         repeat_script.write(job.sandbox, job.command, environment, job.secret_names)
-        end = self._supervised(job, environment, running)
-        if not end.problem and not self.keep_sandboxes:
+        result = self._supervised(job, environment, progress)
+        self.cancellation.check()
+        if not result.problem and not self.keep_sandboxes:
             shutil.rmtree(job.sandbox, ignore_errors=True)
             os.unlink(repeat_script.path(job.sandbox))
-        return end
+        return result
 
-    def stop(self) -> None:
-        """End every running job and start no other."""
-        with self._lock:
-            self.stopped = True
-            running = list(self._running)
-        self._end(*running)
-
-    def _supervised(self, job: Job, environment: dict[str, str], running: Running) -> JobEnd:
-        with contextlib.ExitStack() as files:
-            log = files.enter_context(open(job.log, "wb"))
-            stdin: IO[bytes] | int = subprocess.DEVNULL
+    def _supervised(self, job: Job, environment: dict[str, str], progress: JobProgress) -> JobResult:
+        with contextlib.ExitStack() as opened:
+            log = opened.enter_context(open(job.log, "wb"))
+            stdin: IO[bytes] | int = DEVNULL
             if job.stdin:
-                stdin = running.input = files.enter_context(open(job.stdin, "rb"))
+                stdin = progress.input = opened.enter_context(open(job.stdin, "rb"))
             with open(job.stdout, "wb") if job.stdout else contextlib.nullcontext(log) as stdout:
-                process = self._start(["/bin/bash", "-c", job.command], job.sandbox, environment, stdin, stdout, log)
-            watch = _Watch(self, process, job.time_limit)
-            try:
-                problem = self._checked(job, running, watch)
-            except BaseException:
-                self._end(process)
-                raise
-            finally:
-                watch.join()
-        return JobEnd(running.rows.rows if running.rows else 0, problem or watch.problem)
-
-    def _checked(self, job: Job, running: Running, watch: _Watch) -> str:
-        """Check the rows of a job until it ends; return what is wrong with one of them, an empty text for nothing."""
-        if job.stdout is None:
-            return ""
-        running.rows = RowChecker(job.stdout, "stdout", job.max_row_weight)
-        try:
-            while not watch.ended.wait(_CHECK_SECONDS):
-                running.rows.check(final=False)
-            _detach(job.stdout)
-            running.rows.check(final=True)
-            if running.rows.is_unfinished:
-                with open(job.stdout, "ab") as file:
-                    file.write(b"\n")
-        except TableError as error:
-            if watch.ended.is_set() and watch.problem:
-                # A job that died within a row: how it died says more.
-                return ""
-            self._end(watch.process)
-            return f"wrote to {error.message}"
-        return ""
-
-    def _start(
-        self,
-        command: list[str],
-        cwd: str,
-        environment: dict[str, str],
-        stdin: IO[bytes] | int,
-        stdout: IO[bytes],
-        log: IO[bytes],
-    ) -> subprocess.Popen[bytes]:
-        with self._lock:
-            if self.stopped:
-                raise OperationFailed("the operation was stopped before the job started", "run it again")
-            process = subprocess.Popen(
-                command, cwd=cwd, env=environment, stdin=stdin, stdout=stdout, stderr=log, start_new_session=True
-            )
-            self._running.add(process)
-        return process
-
-    def _end(self, *processes: subprocess.Popen[bytes]) -> None:
-        """End the whole process groups of jobs; what they left running in the background goes too."""
-        for process in processes:
-            _signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE_SECONDS
-        while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        for process in processes:
-            _signal_group(process, signal.SIGKILL)
-            process.wait()
-            with self._lock:
-                self._running.discard(process)
+                child = Child(
+                    ["/bin/bash", "-c", job.command],
+                    cwd=job.sandbox,
+                    environment=environment,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=log,
+                    time_limit=job.time_limit,
+                )
+            with child, self.cancellation.interrupting(child.end):
+                problem = _checked(job, progress, child)
+        return JobResult(progress.rows.rows if progress.rows else 0, problem)
 
     def _environment(self, job: Job) -> dict[str, str]:
-        found = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        variables = children.inherited()
         shims = os.path.join(self.dev_dir, "bin")
-        found["PATH"] = f"{shims}:{os.environ.get('PATH', os.defpath)}"
+        variables["PATH"] = f"{shims}:{variables.get('PATH', os.defpath)}"
         # A .pyc beside an extracted file with its fixed mtime would be taken for the next version's too.
-        found["PYTHONDONTWRITEBYTECODE"] = "1"
-        found["PYTHONPATH"] = SITE_FOLDER
+        variables["PYTHONDONTWRITEBYTECODE"] = "1"
+        variables["PYTHONPATH"] = SITE_FOLDER
         allowed = [job.sandbox]
         requirements = job.environment.get("YTBUILD_INSTALLED_REQUIREMENTS")
         if requirements:
             allowed.append(requirements)
-        found["YTBUILD_DEV_SITE"] = self.python.site_settings(self.pipeline_dir, allowed)
-        return found | dict(job.environment)
+        variables["YTBUILD_DEV_SITE"] = self.interpreter.site_settings(self.pipeline_dir, allowed)
+        return variables | dict(job.environment)
 
 
-class _Watch:
-    """Waits for a job in a thread of its own, ends it when its time is up, and ends what it left running."""
+def _checked(job: Job, progress: JobProgress, child: Child) -> str:
+    """Check the rows of a job until it ends; return what is wrong with them or with it, an empty text for nothing."""
+    if job.stdout is None:
+        return _problem(job, child.wait())
+    progress.rows = RowChecker(job.stdout, "stdout", job.max_row_weight)
+    try:
+        while not child.ended.wait(_CHECK_SECONDS):
+            progress.rows.check(final=False)
+        _detach(job.stdout)
+        progress.rows.check(final=True)
+        if progress.rows.is_unfinished:
+            with open(job.stdout, "ab") as file:
+                file.write(b"\n")
+    except TableError as error:
+        # Of a job that died within a row, how it died says more.
+        died = child.ended.is_set() and _problem(job, child.wait())
+        return died or f"wrote to {error.message}"
+    return _problem(job, child.wait())
 
-    def __init__(self, runner: JobRunner, process: subprocess.Popen[bytes], limit: float | None) -> None:
-        self.process = process
-        self.ended = threading.Event()
-        self.problem = ""
-        self._runner = runner
-        self._limit = limit
-        self._thread = threading.Thread(target=self._wait, name="job", daemon=True)
-        self._thread.start()
 
-    def join(self) -> None:
-        """Wait for the end of the job; afterwards `problem` says how it failed."""
-        self._thread.join()
-
-    def _wait(self) -> None:
-        try:
-            code = self.process.wait(self._limit)
-        except subprocess.TimeoutExpired:
-            self.problem = f"ran longer than its job_time_limit, {self._limit:g}s"
-        else:
-            if code:
-                self.problem = f"was killed by {_signal_name(-code)}" if code < 0 else f"exited with code {code}"
-        self._runner._end(self.process)
-        self.ended.set()
+def _problem(job: Job, status: ExitStatus) -> str:
+    return f"ran longer than its job_time_limit, {job.time_limit:g}s" if status.timed_out else status.problem
 
 
 def _detach(path: str) -> None:
@@ -236,15 +176,3 @@ def _prepare(job: Job) -> None:
     for path, name in job.files:
         os.symlink(path, os.path.join(job.sandbox, name))
     os.makedirs(os.path.dirname(job.log), exist_ok=True)
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import threading
@@ -10,29 +11,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ytbuild.backends.base import LegCommand, OperationProgress, OperationSpec
-from ytbuild.backends.dev import repeat_script, strays
+from ytbuild.backends.dev import repeat_script
 from ytbuild.backends.dev.files import FileStore
-from ytbuild.backends.dev.job_process import Job, JobRunner, Running
+from ytbuild.backends.dev.job_process import Job, JobProgress, JobRunner
 from ytbuild.backends.dev.tables import TableStore
-from ytbuild.base import files
-from ytbuild.base.cancellation import Cancellation
-from ytbuild.base.errors import JobFailed, YtbuildError
+from ytbuild.base import children, files
+from ytbuild.base.cancellation import Cancellation, Cancelled
+from ytbuild.base.errors import JobFailed
 from ytbuild.base.text import quote, tail
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.jobenv import requirements
-from ytbuild.jobenv.python import JobPython
+from ytbuild.jobenv.interpreter import JobInterpreter
 from ytbuild.rows import ranges
 
 Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunContext:
     """What all operations of a run share: the code, where tables and files lie, and how strict it is."""
 
     config: PipelineConfig
     archive: str
-    python: JobPython
+    interpreter: JobInterpreter
     tables: TableStore
     files: FileStore
     keep_sandboxes: bool
@@ -46,7 +47,7 @@ class _Leg:
     command: LegCommand
     parts: list[ranges.Range | None]
     size: int
-    running: list[Running] = field(default_factory=list)
+    running: list[JobProgress] = field(default_factory=list)
     done: int = 0
 
     def progress(self, rows_in: int) -> OperationProgress:
@@ -59,18 +60,21 @@ class _Leg:
 class LegRunner:
     """Runs the legs of one operation, one after the other; their files lie in `folder`."""
 
-    def __init__(self, around: Surroundings, spec: OperationSpec, name: str, warned: Warn) -> None:
-        self.folder = os.path.join(around.config.dev_dir, "operations", name)
-        self.failure: YtbuildError | None = None
+    def __init__(self, context: RunContext, spec: OperationSpec, name: str, warned: Warn) -> None:
+        self.folder = os.path.join(context.config.dev_dir, "operations", name)
+        self.failure: BaseException | None = None
         self.rows_in = 0
         self.cancellation = Cancellation()
-        self._around = around
+        self._context = context
         self._spec = spec
         self._name = name
         self._warned = warned
         self._id = uuid.uuid4().hex
-        self._files = tuple((around.files.existing(path), local) for path, local in spec.files)
-        self._jobs = JobRunner(around.python, around.config.dev_dir, around.config.directory, around.keep_sandboxes)
+        self._files = tuple((context.files.existing(path), local) for path, local in spec.files)
+        config = context.config
+        self._jobs = JobRunner(
+            context.interpreter, config.dev_dir, config.directory, context.keep_sandboxes, self.cancellation
+        )
         self._lock = threading.Lock()
         self._failed_jobs = 0
         self._started_jobs = 0
@@ -78,12 +82,12 @@ class LegRunner:
         self._now: _Leg | None = None
 
     def prepare(self) -> None:
-        """Install the stage's requirements, when it has any; raises `OperationFailed` when pip fails."""
-        config = self._around.config
+        """Install what requirements the stage has; raises `OperationFailed` when pip fails, and `Cancelled`."""
+        context, config = self._context, self._context.config
         path = os.path.join(config.directory, "stages", self._spec.stage, "requirements.txt")
         if os.path.isfile(path):
-            python = self._around.python.executable
-            folder = requirements.install(path, python, config.build_dir, self._around.archive)
+            python = context.interpreter.executable
+            folder = requirements.install(path, python, config.build_dir, context.archive, self.cancellation)
             self._requirements = {"YTBUILD_INSTALLED_REQUIREMENTS": folder}
 
     def progress(self) -> OperationProgress:
@@ -91,17 +95,16 @@ class LegRunner:
         leg = self._now
         return leg.progress(self.rows_in) if leg else OperationProgress("", None, self.rows_in, 0, 0, 0)
 
-    def give_up(self, failure: YtbuildError) -> None:
-        """Remember the first failure and end all jobs; whatever fails afterwards fails because of that."""
+    def give_up(self, failure: BaseException) -> None:
+        """Remember the first failure and cancel all jobs; whatever fails afterwards fails because of that."""
         with self._lock:
             self.failure = self.failure or failure
         self.cancellation.cancel()
-        self._jobs.stop()
 
     def end_strays(self) -> None:
         """End what jobs left running outside of their process groups."""
         if self._started_jobs:
-            strays.end("YT_OPERATION_ID", self._id)
+            children.kill_marked("YT_OPERATION_ID", self._id)
 
     def run(self, command: LegCommand, source: str | None, rows_in: int) -> tuple[list[str], int]:
         """Run the jobs of a leg at once, each on its range of rows; return their outputs in order, and the rows.
@@ -125,72 +128,70 @@ class LegRunner:
         # Copies of a vanilla job may wait for one another, so all of them run at once.
         at_once = len(leg.parts) if source is None else min(len(leg.parts), os.cpu_count() or 1)
         with ThreadPoolExecutor(at_once) as pool:
-            waiting = [pool.submit(self._until_done, leg, index, source) for index in range(len(leg.parts))]
-            errors = [error for future in waiting if (error := future.exception()) is not None]
+            jobs = [pool.submit(self._until_done, leg, index, source) for index in range(len(leg.parts))]
         if self.failure is not None:
             raise self.failure
-        if errors:
-            raise errors[0]
-        return [future.result() for future in waiting]
+        return [job.result() for job in jobs]
 
     def _until_done(self, leg: _Leg, index: int, source: str | None) -> tuple[str | None, int]:
-        """Run one job, again after a failure as long as the operation allows; return its output and rows."""
-        part = leg.parts[index]
-        stdin = source
-        if part is not None and source is not None and len(leg.parts) > 1:
-            stdin = self._file(f"{leg.command.leg}.{index}.in")
-            ranges.copy_range(source, stdin, part)
-        for attempt in range(self._spec.max_failed_job_count):
-            job = self._job(leg.command, index, len(leg.parts), attempt, stdin, part)
-            running = Running()
-            leg.running.append(running)
-            try:
-                with files.translated(self.folder):
-                    end = self._jobs.run(job, running)
-            except YtbuildError as error:
-                self.give_up(error)
-                break
-            except BaseException:
-                self._jobs.stop()
-                raise
-            if not end.problem:
-                with self._lock:
-                    leg.done += 1
-                return job.stdout, end.rows
-            leg.running.remove(running)
-            if self._is_final(job, end.problem):
-                break
-        assert self.failure is not None
-        raise self.failure
+        """Run one job, again after a failure as long as the operation allows; return its output and rows.
 
-    def _is_final(self, job: Job, problem: str) -> bool:
-        """Count a failed job; tell whether the operation fails with it."""
+        Whatever it raises is the operation's failure, and ends the other jobs.
+        """
+        try:
+            stdin = self._input(leg, index, source)
+            for attempt in itertools.count():
+                job = self._job(leg, index, attempt, stdin)
+                progress = JobProgress()
+                leg.running.append(progress)
+                with files.translated(self.folder):
+                    result = self._jobs.run(job, progress)
+                if not result.problem:
+                    break
+                leg.running.remove(progress)
+                self._note_failure(job, result.problem)
+        except Cancelled:
+            raise
+        except BaseException as error:
+            self.give_up(error)
+            raise
+        with self._lock:
+            leg.done += 1
+        return job.stdout, result.rows
+
+    def _input(self, leg: _Leg, index: int, source: str | None) -> str | None:
+        """Return the file with the rows of a job: the leg's own, or a copy of the job's range."""
+        part = leg.parts[index]
+        if part is None or source is None or len(leg.parts) == 1:
+            return source
+        path = self._file(f"{leg.command.leg}.{index}.in")
+        ranges.copy_range(source, path, part)
+        return path
+
+    def _note_failure(self, job: Job, problem: str) -> None:
+        """Count a failed job; raises `JobFailed` when the operation fails with it."""
         limit = self._spec.max_failed_job_count
         with self._lock:
             self._failed_jobs += 1
             failed = self._failed_jobs
-        if self._jobs.stopped or failed >= limit:
-            self.give_up(_job_error(job, problem))
-            return True
+        if failed >= limit:
+            raise _job_error(job, problem)
         self._warned(f"{job.label} {problem}; started again (failed jobs: {failed}, allowed: {limit - 1})")
-        return False
 
-    def _job(
-        self, leg: LegCommand, index: int, count: int, attempt: int, stdin: str | None, part: ranges.Range | None
-    ) -> Job:
-        spec, around = self._spec, self._around
-        number = f".{index}" if count > 1 else ""
-        shown_leg = "" if leg.leg == spec.kind else f".{leg.leg}"
-        retried = f".retry{attempt}" if attempt else ""
+    def _job(self, leg: _Leg, index: int, attempt: int, stdin: str | None) -> Job:
+        spec, context, name = self._spec, self._context, leg.command.leg
+        number = f".{index}" if len(leg.parts) > 1 else ""
+        leg_in_name = "" if name == spec.kind else f".{name}"
+        retry = f".retry{attempt}" if attempt else ""
         return Job(
-            label=f"{spec.label}: job {index} of {leg.leg}",
-            command=leg.command,
-            sandbox=os.path.join(self.folder, f"sandbox.{leg.leg}.{index}{retried}"),
-            archive=around.archive,
+            label=f"{spec.label}: job {index} of {name}",
+            command=leg.command.command,
+            sandbox=os.path.join(self.folder, f"sandbox.{name}.{index}{retry}"),
+            archive=context.archive,
             stdin=stdin,
-            stdout=None if spec.kind == "vanilla" else self._file(f"{leg.leg}.{index}.out"),
-            log=os.path.join(around.config.dev_dir, f"{self._name}{shown_leg}{number}{retried}.log"),
-            environment=self._environment(index, part),
+            stdout=None if spec.kind == "vanilla" else self._file(f"{name}.{index}.out"),
+            log=os.path.join(context.config.dev_dir, f"{self._name}{leg_in_name}{number}{retry}.log"),
+            environment=self._environment(index, leg.parts[index]),
             secret_names=spec.secret_names,
             files=self._files,
             max_row_weight=spec.max_row_weight,
@@ -202,7 +203,7 @@ class LegRunner:
             number = self._started_jobs
             self._started_jobs += 1
         own = self._spec.environment
-        found = {
+        variables = {
             **own,
             **{f"YT_SECURE_VAULT_{name}": own[name] for name in self._spec.secret_names if name in own},
             **self._requirements,
@@ -214,8 +215,8 @@ class LegRunner:
             "YT_JOB_COOKIE": str(index),
         }
         if part is not None:
-            found |= {"YT_START_ROW_INDEX": str(part.first_row), "YT_FIRST_OUTPUT_TABLE_FD": "1"}
-        return found
+            variables |= {"YT_START_ROW_INDEX": str(part.first_row), "YT_FIRST_OUTPUT_TABLE_FD": "1"}
+        return variables
 
     def _file(self, name: str) -> str:
         return os.path.join(self.folder, name)

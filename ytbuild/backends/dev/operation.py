@@ -9,7 +9,8 @@ import threading
 import time
 
 from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, State
-from ytbuild.backends.dev.legs import LegRunner, Surroundings, Warn
+from ytbuild.backends.dev.legs import LegRunner, RunContext, Warn
+from ytbuild.base import signals
 from ytbuild.base.cancellation import Cancelled
 from ytbuild.base.errors import OperationFailed, QueryError, TableError
 from ytbuild.rows import sorting
@@ -18,14 +19,14 @@ from ytbuild.rows import sorting
 class DevOperation:
     """An operation that runs in a thread of its own; `name` is that of its folder and logs."""
 
-    def __init__(self, around: Surroundings, spec: OperationSpec, name: str, warned: Warn) -> None:
+    def __init__(self, context: RunContext, spec: OperationSpec, name: str, warned: Warn) -> None:
         self.name = name
         self._spec = spec
-        self._around = around
+        self._context = context
         self._warned = warned
-        self._source = around.tables.existing_file(spec.input_table) if spec.input_table else None
+        self._source = context.tables.existing_file(spec.input_table) if spec.input_table else None
         self._is_sorted = spec.kind == "reduce" and self._check_sorted()
-        self._legs = LegRunner(around, spec, name, warned)
+        self._legs = LegRunner(context, spec, name, warned)
         self._lock = threading.Lock()
         self._state: State = "running"
         self._error: BaseException | None = None
@@ -33,8 +34,10 @@ class DevOperation:
         self._started = time.perf_counter()
         shutil.rmtree(self._legs.folder, ignore_errors=True)
         os.makedirs(self._legs.folder)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        # Not the thread's own end: a `join` that a signal interrupts takes the thread for ended (CPython 3.11).
+        self._is_over = threading.Event()
+        signals.prepare_for_children()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     @property
     def spec(self) -> OperationSpec:
@@ -54,11 +57,11 @@ class DevOperation:
     @property
     def is_over(self) -> bool:
         """Whether nothing of it uses its folder any more."""
-        return not self._thread.is_alive()
+        return self._is_over.is_set()
 
     def wait(self) -> OperationResult:
         """Wait for the end; raises `OperationFailed` when it fails or was aborted."""
-        self._thread.join()
+        self._is_over.wait()
         if self._error is not None:
             raise self._error
         assert self._result is not None
@@ -71,7 +74,7 @@ class DevOperation:
                 return
             self._state = "aborted"
         self._legs.give_up(OperationFailed(f"{self._spec.label} was aborted", "start it again"))
-        self._thread.join()
+        self._is_over.wait()
 
     def progress(self) -> OperationProgress:
         """Return how far the operation is."""
@@ -93,8 +96,11 @@ class DevOperation:
         finally:
             if timer is not None:
                 timer.cancel()
-            self._legs.end_strays()
-            self._clean()
+            try:
+                self._legs.end_strays()
+                self._clean()
+            finally:
+                self._is_over.set()
 
     def _ended(self, state: State) -> None:
         with self._lock:
@@ -125,7 +131,7 @@ class DevOperation:
         if spec.kind == "sort":
             return self._sort_in_place(self._source)
         assert spec.input_table is not None
-        read = self._around.tables.row_count(spec.input_table)
+        read = self._context.tables.row_count(spec.input_table)
         source = self._source
         if spec.kind == "reduce" and not self._is_sorted:
             source = self._sorted([source])
@@ -141,7 +147,7 @@ class DevOperation:
 
         try:
             spec, legs = self._spec, self._legs
-            result = run_query(query, self._around.tables, legs.folder, spec.max_row_weight, legs.cancellation)
+            result = run_query(query, self._context.tables, legs.folder, spec.max_row_weight, legs.cancellation)
         except QueryError as error:
             raise QueryError(f"{self._spec.label}: {error.message}", error.hint) from None
         return sum(rows for _, rows in result.written)
@@ -151,10 +157,10 @@ class DevOperation:
 
         When it is not, the cluster would refuse it: dev says so, or raises with `strict`.
         """
-        spec, around = self._spec, self._around
+        spec, context = self._spec, self._context
         assert spec.input_table is not None
         columns = spec.sort_by or spec.reduce_by
-        known = around.tables.sorted_by(spec.input_table)
+        known = context.tables.sorted_by(spec.input_table)
         if known[: len(columns)] == columns:
             return True
         how = f"is sorted by {', '.join(known)}" if known else "is not known to be sorted"
@@ -162,7 +168,7 @@ class DevOperation:
             f"{spec.label}: {spec.input_table} {how}, and the cluster refuses to reduce a table that is not "
             f"sorted by {', '.join(columns)}"
         )
-        if around.strict:
+        if context.strict:
             raise OperationFailed(text, "sort it before, with a sort operation or run_sort")
         self._warned(f"{text}; dev sorts a copy (--strict makes this an error)")
         return False
@@ -181,7 +187,7 @@ class DevOperation:
     def _sort_in_place(self, source: str) -> tuple[int, int]:
         spec = self._spec
         assert spec.input_table is not None
-        count = self._legs.rows_in = self._around.tables.row_count(spec.input_table)
+        count = self._legs.rows_in = self._context.tables.row_count(spec.input_table)
         path = self._sorted([source])
         self._publish_file(spec.input_table, path, count, sorted_by=spec.sort_by)
         return count, count
@@ -203,7 +209,7 @@ class DevOperation:
         with self._lock:
             if self._legs.failure is not None:
                 raise self._legs.failure
-            self._around.tables.publish(table, path, append, count, sorted_by)
+            self._context.tables.publish(table, path, append, count, sorted_by)
             self._state = "completed"
 
     def _clean(self) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ytbuild.base import cachefile
+from ytbuild.base import cachefile, children
+from ytbuild.base.cancellation import Cancellation
 from ytbuild.base.errors import ConfigError, StoreError
 
 SITE_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "job_site")
@@ -26,7 +27,7 @@ _EXTRA = re.compile(r";.*\bextra\s*==")
 
 
 @dataclass(frozen=True)
-class JobPython:
+class JobInterpreter:
     """`executable` runs the jobs; `only_for_ytbuild` are top-level modules that they must not see."""
 
     executable: str
@@ -37,14 +38,14 @@ class JobPython:
         return "\x1e".join((pipeline_dir, "\x1f".join(allowed), "\x1f".join(self.only_for_ytbuild)))
 
 
-def job_python(configured: str | None, pipeline_dir: str, build_dir: str) -> JobPython:
+def job_interpreter(configured: str | None, pipeline_dir: str, build_dir: str) -> JobInterpreter:
     """Return the interpreter of dev jobs: the configured one, or this one.
 
     What is known of the installed packages is remembered in `build_dir`. Raises `ConfigError` when the configured
     one does not exist.
     """
     if configured is None:
-        return JobPython(sys.executable, _known_only_for_ytbuild(build_dir))
+        return JobInterpreter(sys.executable, _known_only_for_ytbuild(build_dir))
     import shutil
 
     path = os.path.expanduser(configured)
@@ -55,7 +56,27 @@ def job_python(configured: str | None, pipeline_dir: str, build_dir: str) -> Job
             "give the path of a Python, or a name that is on PATH",
         )
     same = os.path.abspath(found) == os.path.abspath(sys.executable)
-    return JobPython(os.path.abspath(found), _known_only_for_ytbuild(build_dir) if same else ())
+    return JobInterpreter(os.path.abspath(found), _known_only_for_ytbuild(build_dir) if same else ())
+
+
+def version(executable: str, cancellation: Cancellation) -> str:
+    """Ask an interpreter for its version, build and compiler; raises `ConfigError` when it does not start."""
+    import tempfile
+
+    command = [executable, "-IS", "-c", "import sys; print(sys.version)"]
+    variables = children.inherited()
+    with tempfile.TemporaryFile() as out:
+        try:
+            status = children.run(
+                command, cwd="/", environment=variables, stdout=out, stderr=out, cancellation=cancellation
+            )
+            problem = status.problem and f"it {status.problem}"
+        except OSError as error:
+            problem = str(error.strerror)
+        if problem:
+            raise ConfigError(f"pipeline.dev.python: {executable} does not start: {problem}", "give another Python")
+        out.seek(0)
+        return out.read().decode("utf-8", "replace")
 
 
 def write_shim(folder: str, executable: str) -> None:
