@@ -45,18 +45,18 @@ def job_interpreter(configured: str | None, pipeline_dir: str, build_dir: str) -
     one does not exist.
     """
     if configured is None:
-        return JobInterpreter(sys.executable, _known_only_for_ytbuild(build_dir))
+        return JobInterpreter(sys.executable, _cached_modules(build_dir))
     import shutil
 
     path = os.path.expanduser(configured)
-    found = shutil.which(os.path.join(pipeline_dir, path) if "/" in path else path)
-    if found is None:
+    executable = shutil.which(os.path.join(pipeline_dir, path) if "/" in path else path)
+    if executable is None:
         raise ConfigError(
             f"pipeline.dev.python: there is no interpreter {configured!r}",
             "give the path of a Python, or a name that is on PATH",
         )
-    same = os.path.abspath(found) == os.path.abspath(sys.executable)
-    return JobInterpreter(os.path.abspath(found), _known_only_for_ytbuild(build_dir) if same else ())
+    same = os.path.abspath(executable) == os.path.abspath(sys.executable)
+    return JobInterpreter(os.path.abspath(executable), _cached_modules(build_dir) if same else ())
 
 
 def version(executable: str, cancellation: Cancellation) -> str:
@@ -94,8 +94,8 @@ def write_shim(folder: str, executable: str) -> None:
     os.chmod(path, 0o755)
 
 
-def _known_only_for_ytbuild(build_dir: str) -> tuple[str, ...]:
-    """Return what `_only_for_ytbuild` does, remembered as long as nothing is installed or removed.
+def _cached_modules(build_dir: str) -> tuple[str, ...]:
+    """Return what `_modules_only_for_ytbuild` does, remembered as long as nothing is installed or removed.
 
     Reading the metadata of all packages takes longer than a small job.
     """
@@ -105,13 +105,13 @@ def _known_only_for_ytbuild(build_dir: str) -> tuple[str, ...]:
     known = cachefile.load(path, _CACHE_SCHEMA)
     if isinstance(known, tuple) and len(known) == 2 and known[0] == state:
         return tuple(known[1])
-    found = _only_for_ytbuild()
+    modules = _modules_only_for_ytbuild()
     with contextlib.suppress(StoreError):
-        cachefile.save(path, _CACHE_SCHEMA, (state, found))
-    return found
+        cachefile.save(path, _CACHE_SCHEMA, (state, modules))
+    return modules
 
 
-def _only_for_ytbuild() -> tuple[str, ...]:
+def _modules_only_for_ytbuild() -> tuple[str, ...]:
     """Return the top-level modules of the packages that are installed only because ytbuild needs them.
 
     A package stays visible when anything else that is installed needs it, or a job image has it.
@@ -136,25 +136,25 @@ def _requirements(lines: list[str]) -> set[str]:
 
 
 def _closure(start: list[str], needs: dict[str, set[str]]) -> set[str]:
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = list(start)
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in reached:
+            reached.add(name)
             waiting += needs.get(name, ())
-    return found
+    return reached
 
 
 def _top_level(distribution: Any) -> set[str]:
-    found: set[str] = set()
+    modules: set[str] = set()
     for file in distribution.files or ():
         first = file.parts[0]
         if len(file.parts) > 1 and first.isidentifier() and first != "__pycache__":
-            found.add(first)
+            modules.add(first)
         elif len(file.parts) == 1 and first.endswith((".py", ".so")):
-            found.add(first.split(".")[0])
-    return found
+            modules.add(first.split(".")[0])
+    return modules
 
 
 def _normal(name: str) -> str:

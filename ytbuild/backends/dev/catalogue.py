@@ -38,10 +38,10 @@ class Catalogue:
         """Return every known table; a missing or damaged catalogue is an empty one."""
         try:
             with open(self._path, encoding="utf-8") as file:
-                found = json.load(file)
+                content = json.load(file)
         except (OSError, ValueError):
             return {}
-        tables = found.get("tables") if isinstance(found, dict) else None
+        tables = content.get("tables") if isinstance(content, dict) else None
         if not isinstance(tables, dict):
             return {}
         return {table: entry for table, value in tables.items() if (entry := _entry(value)) is not None}

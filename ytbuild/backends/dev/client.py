@@ -190,13 +190,13 @@ class DevClient(Client):
 
     def _free_name(self, spec: OperationSpec) -> str:
         """Return a name for an operation's folder and logs that no running one has."""
-        name = found = f"{spec.stage}.{spec.name}"
+        base = name = f"{spec.stage}.{spec.name}"
         running = {operation.name for operation in self._operations if not operation.is_over}
         number = 1
-        while found in running:
+        while name in running:
             number += 1
-            found = f"{name}-{number}"
-        return found
+            name = f"{base}-{number}"
+        return name
 
     def _is_folder(self, path: str) -> bool:
         return self._files.is_folder(path) or bool(self._tables.below(path))

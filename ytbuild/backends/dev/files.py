@@ -23,13 +23,13 @@ class FileStore:
 
     def existing(self, path: str) -> str:
         """Return the local file of a Cypress path; raises `TableError` when there is none."""
-        found = self.path_of(path)
-        if not os.path.isfile(found):
+        local = self.path_of(path)
+        if not os.path.isfile(local):
             raise TableError(
-                f"there is no file {path} in dev ({quote(found)} does not exist)",
+                f"there is no file {path} in dev ({quote(local)} does not exist)",
                 "upload it in a stage before, with yt_client.upload_file, or put a copy there",
             )
-        return found
+        return local
 
     def is_file(self, path: str) -> bool:
         """Tell whether there is a file at this path."""
@@ -41,28 +41,25 @@ class FileStore:
 
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it."""
-        found = self.path_of(path)
-        with files.translated(found):
-            os.makedirs(found, exist_ok=True)
+        _make_folder(self.path_of(path))
 
     def make_file(self, path: str) -> None:
         """Make an empty file unless one is there."""
-        found = self.path_of(path)
-        if not os.path.isfile(found):
-            os.makedirs(os.path.dirname(found), exist_ok=True)
-            with files.replacing(found):
+        destination = self.path_of(path)
+        if not os.path.isfile(destination):
+            _make_folder(os.path.dirname(destination))
+            with files.replacing(destination):
                 pass
 
     def upload(self, local: str, path: str) -> None:
         """Copy a local file to a path, whole or not at all; raises `TableError` when it cannot be read."""
-        found = self.path_of(path)
+        destination = self.path_of(path)
         if not os.path.isfile(local) or not os.access(local, os.R_OK):
             raise TableError(f"{quote(local)} is no readable file", "give the path of one")
-        with files.translated(found):
-            os.makedirs(os.path.dirname(found), exist_ok=True)
+        _make_folder(os.path.dirname(destination))
         # Nobody writes to it again, not a job either: the cluster's jobs cannot change their files.
         mode = 0o555 if os.stat(local).st_mode & 0o100 else 0o444
-        with open(local, "rb") as source, files.replacing(found, mode) as out:
+        with open(local, "rb") as source, files.replacing(destination, mode) as out:
             shutil.copyfileobj(source, out, 1 << 20)
 
     def remove(self, path: str) -> None:
@@ -75,7 +72,12 @@ class FileStore:
 
     def move(self, source: str, destination: str) -> None:
         """Give a file or a folder another path; what was there is replaced."""
-        found = self.path_of(destination)
-        with files.translated(found):
-            os.makedirs(os.path.dirname(found), exist_ok=True)
-            files.rename_over(self.path_of(source), found)
+        target = self.path_of(destination)
+        _make_folder(os.path.dirname(target))
+        with files.translated(target):
+            files.rename_over(self.path_of(source), target)
+
+
+def _make_folder(path: str) -> None:
+    with files.translated(path):
+        os.makedirs(path, exist_ok=True)
