@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import support
 from tests.support import Pipeline
 
 pytest_plugins = ["tests.cluster.fixtures"]
@@ -15,6 +17,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the random ignore sets in tests/sources/test_ytignore_against_git.py."""
     parser.addoption("--ignore-sets", type=int, default=200, metavar="N", help="random .ytignore sets to try")
     parser.addoption("--ignore-seed", type=int, default=0, metavar="S", help="seed of the first of them")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_fork_server() -> Iterator[None]:
+    """End the process that commands are forks of, if there was one."""
+    yield
+    if support.fork_server.cache_info().currsize:
+        support.fork_server().close()
 
 
 @pytest.fixture

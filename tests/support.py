@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -11,7 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.forkserver import ForkServer
+
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+_READ_AT_START = ("HOME", "LANG", "LC_", "PYTHON")
+_TIMEOUT = 120
 
 CONFIG = """\
 stages:
@@ -40,16 +45,48 @@ def clean_environment(**extra: str) -> dict[str, str]:
     return {name: os.environ[name] for name in _KEPT if name in os.environ} | extra
 
 
+@functools.cache
+def fork_server() -> ForkServer:
+    """Return the process that commands are forks of; tests/conftest.py ends it."""
+    return ForkServer(clean_environment())
+
+
+def ytbuild(
+    *arguments: str, cwd: Path, environment: dict[str, str], own_process: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m ytbuild` with these variables alone and nothing to read.
+
+    It is a fork of a process that has imported all before, or `own_process`: for tests of how the interpreter starts
+    and ends, and of imports. Variables that Python reads when it starts get an own process, too.
+    """
+    if not own_process and not any(
+        name.startswith(_READ_AT_START) and value != clean_environment().get(name)
+        for name, value in environment.items()
+    ):
+        return fork_server().run("ytbuild", *arguments, cwd=cwd, environment=environment, timeout=_TIMEOUT)
+    return subprocess.run(
+        [sys.executable, "-m", "ytbuild", *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=_TIMEOUT,
+    )
+
+
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline's folder in a test."""
+    """A pipeline's folder in a test; `own_process` is that of `ytbuild`, for all its commands."""
 
     root: Path
+    own_process: bool = False
 
     @classmethod
-    def create(cls, root: Path) -> Pipeline:
+    def create(cls, root: Path, own_process: bool = False) -> Pipeline:
         """Make the smallest pipeline that has a leg: stage `first` with a mapper."""
-        pipeline = cls(root)
+        pipeline = cls(root, own_process)
         pipeline.write("configs/config.yaml", CONFIG)
         pipeline.write("stages/first/config.yaml", STAGE_CONFIG)
         pipeline.write("stages/first/src/mapper.py", MAPPER)
@@ -67,17 +104,13 @@ class Pipeline:
         body = "".join(f"  {line}\n" for line in pipeline.splitlines())
         self.write("configs/config.yaml", f"stages:\n  enabled_stages: {stages}\npipeline:\n{body}")
 
-    def run(self, *arguments: str, check: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, check: bool = False, own_process: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run `ytbuild` in the pipeline's folder, in a clean environment."""
-        result = subprocess.run(
-            [sys.executable, "-m", "ytbuild", *arguments],
-            cwd=self.root,
-            env=clean_environment(**environment),
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=120,
-        )
+        own_process |= self.own_process
+        variables = clean_environment(**environment)
+        result = ytbuild(*arguments, cwd=self.root, environment=variables, own_process=own_process)
         if check:
             assert result.returncode == 0, result.stderr
         return result

@@ -26,6 +26,12 @@ COMMANDS = sorted(
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Pipeline:
+    """A pipeline whose commands are started as a shell starts them."""
+    return Pipeline.create(tmp_path / "pipeline", own_process=True)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_lists_the_command(pipeline: Pipeline, command: str) -> None:
     result = pipeline.run("--help")
@@ -43,7 +49,7 @@ def test_a_command_has_help_with_the_common_options(pipeline: Pipeline, command:
 
 def test_help_costs_no_pipeline(tmp_path: Path) -> None:
     for arguments in (["--help"], ["-h"], ["build", "--help"], ["--version"]):
-        assert Pipeline(tmp_path).run(*arguments).returncode == 0
+        assert Pipeline(tmp_path, own_process=True).run(*arguments).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,7 @@ def test_a_wrong_configuration_exits_2_and_makes_no_build_folder(pipeline: Pipel
 
 
 def test_no_pipeline_exits_2_and_makes_no_build_folder(tmp_path: Path) -> None:
-    Pipeline(tmp_path).refused("build")
+    Pipeline(tmp_path, own_process=True).refused("build")
     assert list(tmp_path.iterdir()) == []
 
 
