@@ -21,16 +21,15 @@ MOST_LINES_OF_A_FILE = 330
 MOST_LINES_OF_A_FUNCTION = 40
 
 # Still to be mended: an entry goes with what it excuses.
-LONG_FILES = {"ytbuild.store.remote"}
+LONG_FILES = {"ytbuild.cluster.connection", "ytbuild.store.remote"}
 LONG_FUNCTIONS = {
     "ytbuild.build._make",
-    "ytbuild.cli.upload.command",
     "ytbuild.jobenv.requirements.install",
     "ytbuild.sources.listing.list_folder",
     "ytbuild.sources.wildmatch._bracket",
 }
 MODE_IS_ASKED_IN = {
-    "ytbuild.cli.run",
+    "ytbuild.cli.dry_run",
     "ytbuild.cli.table",
     "ytbuild.config.pipeline",
     "ytbuild.graph.plan",
@@ -81,7 +80,7 @@ def test_a_room_imports_only_from_itself_and_from_those_before_it(room: str) -> 
 def test_every_file_is_in_a_room_and_every_room_has_a_file() -> None:
     rooms = {module: house.room_of(module) for module in FILES if module not in house.OUTSIDE}
     assert [module for module, room in rooms.items() if not room] == []
-    assert set(ROOMS) - {"api"} <= set(rooms.values()) <= set(ROOMS)
+    assert set(rooms.values()) == set(ROOMS)
 
 
 def test_no_module_is_imported_by_a_name_that_cannot_be_read() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support import Pipeline
 from ytbuild.archive import manifest
-from ytbuild.build import BuildResult, build
+from ytbuild.build import BuildResult, build_archive
 from ytbuild.graph.plan import Planner
 
 _WORDS = [f"{number * 7919 % 10007:x}" for number in range(4000)]
@@ -40,7 +40,7 @@ def fill(pipeline: Pipeline, folder: str, count: int, size: int, seed: int = 1) 
 
 def built(pipeline: Pipeline) -> BuildResult:
     """Build inside this process."""
-    return build(Planner(str(pipeline.root)))
+    return build_archive(Planner(str(pipeline.root)))
 
 
 def copied(pipeline: Pipeline, destination: Path) -> Pipeline:

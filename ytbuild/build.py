@@ -6,21 +6,18 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ytbuild.base import files, locks
 from ytbuild.base.errors import StoreError
+from ytbuild.base.reporter import SILENT, Event, Reporter, Warned
 from ytbuild.graph.plan import Plan, Planner, collector_paused
 from ytbuild.graph.target import Target
 from ytbuild.store.local import LocalStore, StoredArchive
 
 if TYPE_CHECKING:
     from ytbuild.archive.compress import Compressing, Compressors
-
-ReportProgress = Callable[[int, int], None]
-"""Called with the bytes done so far and the bytes to do."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +59,28 @@ class BuildResult:
         return tuple(target for target in self.targets if target.built)
 
 
-def _silent(done: int, total: int) -> None:
-    pass
+@dataclass(frozen=True)
+class BuildDone(Event):
+    """A build has ended; what it warns of was told before."""
+
+    result: BuildResult
 
 
-def build(planner: Planner, plan: Plan | None = None, progress: ReportProgress = _silent) -> BuildResult:
+def build_archive(planner: Planner, plan: Plan | None = None, reporter: Reporter = SILENT) -> BuildResult:
     """Build a pipeline's archive, or find that it is there already; `plan` is one that was made a moment ago.
 
     Raises a `UsageError` before anything is written when the pipeline is wrong, `ChangedWhileBuildingError` when a
     source does not stay still, and `StoreError` when `.build` cannot be written; the last good archive stays.
     """
     with collector_paused():
-        return _built(planner, plan, progress, time.perf_counter())
+        result = _built(planner, plan, reporter, time.perf_counter())
+    for warning in result.warnings:
+        reporter.event(Warned(warning))
+    reporter.event(BuildDone(result))
+    return result
 
 
-def _built(planner: Planner, plan: Plan | None, progress: ReportProgress, started: float) -> BuildResult:
+def _built(planner: Planner, plan: Plan | None, reporter: Reporter, started: float) -> BuildResult:
     if plan is None and not os.path.exists(os.path.join(planner.build_dir, "manifest.json")):
         from ytbuild.archive.ahead import CompressingAhead
         from ytbuild.archive.compress import Compressors
@@ -86,14 +90,14 @@ def _built(planner: Planner, plan: Plan | None, progress: ReportProgress, starte
             ahead = CompressingAhead(compressors, planner.index.recent)
             plan = planner.plan(ahead)
             compressors.grow()
-            return _build(planner, plan, progress, started, compressors, ahead.chunks)
-    return _build(planner, plan or planner.plan(), progress, started, None, {})
+            return _build(planner, plan, reporter, started, compressors, ahead.chunks)
+    return _build(planner, plan or planner.plan(), reporter, started, None, {})
 
 
 def _build(
     planner: Planner,
     plan: Plan,
-    progress: ReportProgress,
+    reporter: Reporter,
     started: float,
     compressors: Compressors | None,
     ahead: dict[bytes, Compressing],
@@ -106,7 +110,7 @@ def _build(
         compressed = reused = 0
         _finish(planner, store, plan, wrote=False)
     else:
-        found, built, compressed, reused = _make(planner, store, plan, progress, compressors, ahead)
+        found, built, compressed, reused = _make(planner, store, plan, reporter, compressors, ahead)
         _finish(planner, store, plan, wrote=True)
     return BuildResult(
         key=plan.key,
@@ -124,7 +128,7 @@ def _make(
     planner: Planner,
     store: LocalStore,
     plan: Plan,
-    progress: ReportProgress,
+    reporter: Reporter,
     compressors: Compressors | None,
     ahead: dict[bytes, Compressing],
 ) -> tuple[StoredArchive, frozenset[str], int, int]:
@@ -142,7 +146,7 @@ def _make(
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        progress(done, total)
+        reporter.progress("packing", done, total)
 
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(store.chunk_reader(chunk.key for chunk in chunks))
@@ -188,7 +192,7 @@ def _result(target: Target, built: frozenset[str]) -> BuiltTarget:
     return BuiltTarget(target.name, target.key.hex(), target.files, target.size, target.name in built)
 
 
-def extract(result: BuildResult, planner: Planner, store: LocalStore) -> str:
+def extract_source(result: BuildResult, planner: Planner) -> str:
     """Extract the archive anew into `.build/source` and return that folder.
 
     Raises `ArchiveError` when the archive is not what its manifest says, `StoreError` when there is no room.
@@ -196,7 +200,7 @@ def extract(result: BuildResult, planner: Planner, store: LocalStore) -> str:
     from ytbuild.archive.extract import extract_archive
 
     destination = os.path.join(planner.build_dir, "source")
-    found = store.find(result.key)
+    found = LocalStore(planner.build_dir, planner.index).find(result.key)
     assert found is not None
     with files.temporary_folder(planner.build_dir) as fresh, files.translated(fresh):
         extract_archive(found.path, found.summary, fresh)

@@ -52,7 +52,7 @@ class DiffResult:
         return [change for target in self.targets for change in target.changes]
 
 
-def diff(plan: Plan, last: Manifest | None) -> DiffResult:
+def compare(plan: Plan, last: Manifest | None) -> DiffResult:
     """Compare what a build would make with the archive of the last build."""
     old_keys = {target.name: target.key for target in last.summary.targets} if last else {}
     new_targets = {target.name: target for target in plan.targets}

@@ -36,7 +36,7 @@ class BasePipeline:
 
         script = getattr(sys.modules["__main__"], "__file__", None)
         folder = os.path.dirname(os.path.abspath(script)) if script else os.getcwd()
-        run(["-C", folder, "run", *(sys.argv[1:] if arguments is None else arguments)], pipeline=cls(folder))
+        run(["-C", folder, "run", *(sys.argv[1:] if arguments is None else arguments)], script=cls(folder))
         raise AssertionError("run() exits")
 
 

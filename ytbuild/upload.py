@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ytbuild.archive.segments import Segment, segments
 from ytbuild.base.errors import ArchiveError, ClusterError, ConfigError
+from ytbuild.base.reporter import SILENT, Event, Reporter
+from ytbuild.build import build_archive
 from ytbuild.cluster.commands import Cluster
+from ytbuild.cluster.connection import Connection
 from ytbuild.config.pipeline import PipelineConfig
-from ytbuild.graph.plan import Planner
+from ytbuild.graph.plan import Plan, Planner
 from ytbuild.store.local import LocalStore, StoredArchive
 from ytbuild.store.remote import Conflict, CypressStore, Presence, SegmentVanished, Upload
 from ytbuild.store.sending import Pause, SegmentSender, Transfer
@@ -28,8 +31,14 @@ _ROUNDS = 5
 
 @dataclass(frozen=True)
 class UploadPlan:
-    """What an upload would send: segments and bytes of content, of how many; `whole` if not in segments."""
+    """What an upload would send: segments and bytes of content, of how many; `whole` if not in segments.
 
+    `archive` is the Cypress path that the archive has or would have.
+    """
+
+    key: str
+    proxy: str
+    archive: str
     whole: bool
     archive_present: bool
     manifest_present: bool
@@ -37,6 +46,11 @@ class UploadPlan:
     segments_to_send: int
     size: int
     bytes_to_send: int
+
+    @property
+    def folder(self) -> str:
+        """The `build_folder`."""
+        return self.archive.rpartition("/archives/")[0]
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,7 @@ class UploadResult:
     """
 
     key: str
+    proxy: str
     archive: str
     manifest: str
     link: str
@@ -59,14 +74,29 @@ class UploadResult:
     manifest_sent: int
     seconds: float
 
+    @property
+    def folder(self) -> str:
+        """The `build_folder`."""
+        return self.link.rpartition("/")[0]
+
 
 @dataclass(frozen=True)
-class UploadEvents:
-    """What the caller hears: `sending` once, with where to, when something goes up; bytes done and to do."""
+class PackagingStarted(Event):
+    """Code is about to be built for a cluster."""
 
-    sending: Callable[[str], None] = lambda _: None
-    progress: Callable[[int, int], None] = lambda _, __: None
-    waiting: Callable[[str], None] = lambda _: None
+
+@dataclass(frozen=True)
+class UploadStarted(Event):
+    """Something goes up; `archive` is the Cypress path that it goes to."""
+
+    archive: str
+
+
+@dataclass(frozen=True)
+class UploadDone(Event):
+    """The cluster has the archive."""
+
+    result: UploadResult
 
 
 def cypress_store(config: PipelineConfig, cluster: Cluster) -> CypressStore:
@@ -99,6 +129,9 @@ def plan_upload(store: CypressStore, archive: StoredArchive, manifest: bytes) ->
     if not present.archive:
         missing = parts if whole else store.missing(parts, refresh=False)
     return UploadPlan(
+        archive.summary.key,
+        store.cluster.proxy,
+        store.archive_path(archive.summary.key),
         whole,
         present.archive,
         present.manifest,
@@ -109,14 +142,39 @@ def plan_upload(store: CypressStore, archive: StoredArchive, manifest: bytes) ->
     )
 
 
-def upload(
+def build_and_send(
+    planner: Planner, connection: Connection, plan: Plan | None = None, reporter: Reporter = SILENT
+) -> UploadResult:
+    """Build a pipeline's archive and bring `build_folder` up to date with it; raises what the two raise."""
+    store, archive, manifest = _packaged(planner, connection, plan, reporter)
+    prod = planner.config.prod
+    return send(
+        store, archive, manifest, threads=prod.upload_threads, retry_seconds=prod.retry_seconds, reporter=reporter
+    )
+
+
+def build_and_plan(planner: Planner, connection: Connection, reporter: Reporter = SILENT) -> UploadPlan:
+    """Build a pipeline's archive and return what an upload would send of it."""
+    return plan_upload(*_packaged(planner, connection, None, reporter))
+
+
+def _packaged(
+    planner: Planner, connection: Connection, plan: Plan | None, reporter: Reporter
+) -> tuple[CypressStore, StoredArchive, bytes]:
+    store = cypress_store(planner.config, connection)
+    reporter.event(PackagingStarted())
+    result = build_archive(planner, plan, reporter)
+    return store, *built_archive(planner, result.key)
+
+
+def send(
     store: CypressStore,
     archive: StoredArchive,
     manifest: bytes,
     *,
     threads: int,
     retry_seconds: float,
-    events: UploadEvents | None = None,
+    reporter: Reporter = SILENT,
 ) -> UploadResult:
     """Bring `build_folder` up to date with an archive of the local store.
 
@@ -124,7 +182,9 @@ def upload(
     for what the cluster refuses, `UploadError` when it holds other bytes than were sent, `ArchiveError` when the
     local archive changes meanwhile; nothing half-written can be seen in any case.
     """
-    return _Uploading(store, archive, manifest, threads, retry_seconds, events or UploadEvents()).run()
+    result = _Uploading(store, archive, manifest, threads, retry_seconds, reporter).run()
+    reporter.event(UploadDone(result))
+    return result
 
 
 def _upload(archive: StoredArchive, manifest: bytes) -> Upload:
@@ -141,15 +201,15 @@ class _Uploading:
         manifest: bytes,
         threads: int,
         retry_seconds: float,
-        events: UploadEvents,
+        reporter: Reporter,
     ) -> None:
         self._store = store
         self._upload = _upload(archive, manifest)
-        self._events = events
+        self._reporter = reporter
         self._parts = segments(archive.summary)
         self._whole = archive.summary.size <= WHOLE_ARCHIVE
-        self._transfer = Transfer(archive.path, retry_seconds, events.progress)
-        self._sender = SegmentSender(store, self._transfer, threads, events.waiting)
+        self._transfer = Transfer(archive.path, retry_seconds, reporter)
+        self._sender = SegmentSender(store, self._transfer, threads, reporter)
         self._whole_sent = 0
         self._manifest_sent = 0
 
@@ -157,7 +217,7 @@ class _Uploading:
         started = time.perf_counter()
         present = self._store.look(self._upload, refresh=True)
         if not (present.archive and present.manifest):
-            self._events.sending(self._store.archive_path(self._upload.key))
+            self._reporter.event(UploadStarted(self._store.archive_path(self._upload.key)))
             self._bring_up(present)
         if not present.linked:
             self._store.link(self._upload.key)
@@ -165,6 +225,7 @@ class _Uploading:
         sent = self._whole_sent + sum(self._sender.sent.values())
         return UploadResult(
             key=self._upload.key,
+            proxy=self._store.cluster.proxy,
             archive=self._store.archive_path(self._upload.key),
             manifest=self._store.manifest_path(self._upload.key),
             link=self._store.link_path,
@@ -181,7 +242,7 @@ class _Uploading:
     def _bring_up(self, present: Presence) -> None:
         """Publish the archive; a conflict means that somebody else is about to, or just has."""
         self._store.prepare()
-        pause = Pause(self._events.waiting, "another upload of the same archive")
+        pause = Pause(self._reporter, "another upload of the same archive")
         force = False
         for vanished in range(_ROUNDS):
             try:

@@ -13,6 +13,7 @@ from tests.support import Pipeline
 from ytbuild.backends.base import LegCommand, OperationSpec
 from ytbuild.backends.dev.client import DevClient
 from ytbuild.backends.dev.operation import DevOperation
+from ytbuild.base.reporter import SILENT
 from ytbuild.config import pipeline as pipeline_config
 from ytbuild.config.documents import Documents
 
@@ -227,9 +228,9 @@ def test_an_operation_can_start_as_soon_as_the_one_before_has_completed(
             OperationSpec("first", "map", "map", (LegCommand("map", command, 1),), **tables)
             for command in ("cat", "sleep 0.5; cat")
         )
-        before = client.start_operation(first, print)
+        before = client.start_operation(first, SILENT)
         until(lambda: before.state == "completed")
-        assert client.start_operation(second, print).wait().rows_out == 1
+        assert client.start_operation(second, SILENT).wait().rows_out == 1
 
 
 def test_logs_of_operations_one_after_the_other_have_one_name(prepared: Pipeline) -> None:

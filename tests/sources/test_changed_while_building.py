@@ -14,7 +14,7 @@ import pytest
 from tests.support import Pipeline, clean_environment
 from tests.trees import built, digest, temporary_files, text
 from ytbuild.base.errors import ChangedWhileBuildingError, YtbuildError
-from ytbuild.build import build
+from ytbuild.build import build_archive
 from ytbuild.graph.plan import Planner
 from ytbuild.sources import scan
 from ytbuild.sources.fingerprints import RecentContents
@@ -97,7 +97,7 @@ def plan_then(pipeline: Pipeline, change: Callable[[Path], None], name: str) -> 
     planner.index.recent = RecentContents(0)
     plan = planner.plan()
     change(pipeline.root / name)
-    build(planner, plan)
+    build_archive(planner, plan)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -136,7 +136,7 @@ def test_a_small_file_ships_as_it_was_when_it_was_hashed(edited: Pipeline) -> No
     planner = Planner(str(edited.root))
     plan = planner.plan()
     same_size(edited.root / SMALL)
-    assert build(planner, plan).key == plan.key
+    assert build_archive(planner, plan).key == plan.key
     assert edited.content(SMALL) == b"small = 2\n"
     built(edited)
     assert edited.content(SMALL) == (edited.root / SMALL).read_bytes()

@@ -171,7 +171,7 @@ def test_a_folder_is_trusted_when_it_was_quiet_for_two_seconds(
 AUDITED = """
 import json, os, sys, time
 import ytbuild.cli.build
-from ytbuild.build import build
+from ytbuild.build import build_archive
 from ytbuild.graph import plan
 from ytbuild.sources.fingerprints import FingerprintIndex
 plan.FingerprintIndex = lambda folder: FingerprintIndex(folder, lambda: time.time_ns() + 10**10)
@@ -182,11 +182,11 @@ def audit(event, arguments):
         return
     if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(root + "/"):
         opened.append(os.path.relpath(arguments[0], root))
-build(plan.Planner(root))
+build_archive(plan.Planner(root))
 for path in sys.argv[2:]:
     os.utime(path)
 sys.addaudithook(audit)
-result = build(plan.Planner(root))
+result = build_archive(plan.Planner(root))
 print(json.dumps([opened, len(result.built)]))
 """
 

@@ -14,7 +14,7 @@ from tests.store.disks import UNWRITABLE, unwritable
 from tests.support import Pipeline
 from tests.trees import built, fill, snapshot, summary, temporary_files
 from ytbuild.base.errors import StoreError
-from ytbuild.build import build
+from ytbuild.build import build_archive
 from ytbuild.graph.plan import Planner
 from ytbuild.store.local import LocalStore
 
@@ -235,7 +235,7 @@ def test_building_some_stages_only_keeps_the_archive_of_all(pipeline: Pipeline) 
     pipeline.write("stages/second/src/vanilla.py", "print()\n")
     pipeline.configure("mode: dev", stages="[first, second]")
     whole = built(pipeline)
-    part = build(Planner(str(pipeline.root), None, ("stages.enabled_stages=[second]",)))
+    part = build_archive(Planner(str(pipeline.root), None, ("stages.enabled_stages=[second]",)))
     assert [target.name for target in part.targets] == ["module:ytjobs", "stage:second", "wrappers"]
     again = built(pipeline)
     assert (again.key, again.compressed) == (whole.key, 0)

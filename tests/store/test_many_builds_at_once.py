@@ -21,7 +21,7 @@ BUILDS = 6
 
 WORKER = """
 import sys, time
-from ytbuild.build import build
+from ytbuild.build import build_archive
 from ytbuild.graph.plan import Planner
 root, stage, edits, start = sys.argv[1], sys.argv[2], sys.argv[3] == "edits", float(sys.argv[4])
 time.sleep(max(0, start - time.time()))
@@ -30,7 +30,7 @@ for number in range(6):
         with open(f"{root}/stages/{stage}/src/vanilla.py", "w") as file:
             file.write(f"print({number!r})\\n")
     overrides = (f"stages.enabled_stages=[{stage}]",) if edits else ()
-    print(build(Planner(root, None, overrides)).key, flush=True)
+    print(build_archive(Planner(root, None, overrides)).key, flush=True)
 """
 
 

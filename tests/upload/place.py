@@ -16,14 +16,15 @@ from yt.wrapper.errors import YtResponseError
 from tests.cluster.running import Cluster, RealCluster
 from tests.support import Pipeline
 from ytbuild.archive.segments import segments
-from ytbuild.build import build
+from ytbuild.base.reporter import SILENT, Reporter
+from ytbuild.build import build_archive
 from ytbuild.cluster.connection import Connection
 from ytbuild.config.access import ClusterAccess
 from ytbuild.config.prod import ProdConfig
 from ytbuild.graph.plan import Planner
 from ytbuild.store.local import StoredArchive
 from ytbuild.store.remote import CypressStore
-from ytbuild.upload import UploadEvents, UploadResult, built_archive, upload
+from ytbuild.upload import UploadResult, built_archive, send
 
 ABANDONED_AFTER = 31
 """Seconds after which the cluster aborts the transactions of a process that was killed."""
@@ -47,7 +48,7 @@ class Built:
     def of(cls, pipeline: Pipeline) -> Built:
         """Build a pipeline inside this process."""
         planner = Planner(str(pipeline.root))
-        archive, manifest = built_archive(planner, build(planner).key)
+        archive, manifest = built_archive(planner, build_archive(planner).key)
         return cls(pipeline, archive, manifest)
 
     @property
@@ -137,13 +138,18 @@ class Place:
             yield CypressStore(connection, self.folder, prod.expiration_days)
 
     def upload(
-        self, *, address: str | None = None, threads: int = 2, events: UploadEvents | None = None, **config: Any
+        self, *, address: str | None = None, threads: int = 2, reporter: Reporter = SILENT, **config: Any
     ) -> UploadResult:
         """Upload inside this process."""
         with self.store(address, **config) as store:
             seconds = config.get("retry_seconds", 3)
-            return upload(
-                store, self.built.archive, self.built.manifest, threads=threads, retry_seconds=seconds, events=events
+            return send(
+                store,
+                self.built.archive,
+                self.built.manifest,
+                threads=threads,
+                retry_seconds=seconds,
+                reporter=reporter,
             )
 
     # What is found there

@@ -20,14 +20,16 @@ import pytest
 
 from tests.cli.terminal import on_a_terminal
 from tests.cluster.running import Cluster, RealCluster
+from tests.heard import Heard
 from tests.support import Pipeline
 from tests.trees import copied
 from tests.upload.conftest import FILE_SIZE
 from tests.upload.place import Built, Place
 from ytbuild.archive.segments import segments
 from ytbuild.base.errors import ClusterError
+from ytbuild.base.reporter import SILENT
 from ytbuild.store.sending import SegmentSender, Transfer
-from ytbuild.upload import WHOLE_ARCHIVE, UploadEvents, plan_upload
+from ytbuild.upload import WHOLE_ARCHIVE, plan_upload
 
 DAY = 24 * 3600
 
@@ -137,9 +139,9 @@ def test_a_bar_counts_the_bytes_of_a_large_archive(large_place: Place) -> None:
 
 
 def test_progress_ends_with_all_the_bytes(in_segments: Place) -> None:
-    seen: list[tuple[int, int]] = []
-    in_segments.upload(events=UploadEvents(progress=lambda done, total: seen.append((done, total))))
-    assert seen[-1] == (in_segments.built.size, in_segments.built.size)
+    heard = Heard()
+    in_segments.upload(reporter=heard)
+    assert heard.steps[-1] == ("uploading", in_segments.built.size, in_segments.built.size)
 
 
 # In parallel
@@ -250,9 +252,10 @@ def test_a_dry_run_counts_a_segment_that_occurs_twice_once(in_segments: Place, r
 
 def test_progress_counts_a_segment_that_occurs_twice_once(in_segments: Place, repeating: Built) -> None:
     place = Place(in_segments.cluster, in_segments.folder, repeating)
-    seen: list[tuple[int, int]] = []
-    place.upload(events=UploadEvents(progress=lambda done, total: seen.append((done, total))))
-    assert seen[-1][0] == seen[-1][1]
+    heard = Heard()
+    place.upload(reporter=heard)
+    _, done, total = heard.steps[-1]
+    assert done == total
 
 
 # --dry-run
@@ -270,9 +273,9 @@ def test_a_dry_run_counts_the_segments_that_are_missing(in_segments: Place, edit
 
 def test_a_dry_run_says_how_many_segments_would_go_up(large_place: Place) -> None:
     with large_place.store() as store:
-        SegmentSender(
-            store, Transfer(large_place.built.archive.path, 3, lambda *_: None), 4, lambda _: None
-        ).send_missing(segments(large_place.built.archive.summary)[:10])
+        SegmentSender(store, Transfer(large_place.built.archive.path, 3, SILENT), 4, SILENT).send_missing(
+            segments(large_place.built.archive.summary)[:10]
+        )
     said = large_place.run("--dry-run").stderr.splitlines()[-1]
     assert said == f"would upload 9 of 19 segments (16.8 MiB), 10 already in {large_place.folder}; nothing was sent"
 

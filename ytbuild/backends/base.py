@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ytbuild.backends.yql_helpers import YqlHelpers
+from ytbuild.base.reporter import Reporter
 from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 
@@ -159,6 +160,11 @@ class OperationHandle(Protocol):
 class Client(YqlHelpers):
     """Tables, files, queries and operations on one backend."""
 
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """Where the tables are: a folder, or the address of a cluster's proxy."""
+
     @abstractmethod
     def write_table(
         self,
@@ -216,8 +222,8 @@ class Client(YqlHelpers):
         """Run a query; return the rows of its last statement when that is a bare SELECT."""
 
     @abstractmethod
-    def start_operation(self, spec: OperationSpec, warned: Callable[[str], None]) -> OperationHandle:
-        """Start an operation and return at once; `warned` hears, from any thread, of what is not as it should be.
+    def start_operation(self, spec: OperationSpec, reporter: Reporter) -> OperationHandle:
+        """Start an operation and return at once; the reporter hears, from any thread, what is not as it should be.
 
         Raises a `YtbuildError` for what can be known at once, such as a missing input table.
         """

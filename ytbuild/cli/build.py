@@ -7,8 +7,9 @@ import json
 import click
 
 from ytbuild.base.text import plural, quote, seconds, size
-from ytbuild.build import BuildResult, build, extract
-from ytbuild.cli.main import Options, common_options
+from ytbuild.build import BuildDone, BuildResult
+from ytbuild.cli.options import Options, common_options
+from ytbuild.cli.text_reporter import PlainReporter
 
 _NAME_WIDTH = 28
 
@@ -24,19 +25,18 @@ def command(options: Options, as_json: bool, wants_source: bool) -> None:
     Prints a line for each target that was built, and a summary; with nothing to do, only the summary. With -v also
     the targets that were cached, and what became of the chunks.
     """
-    planner = options.planner()
-    reporter = options.reporter
-    result = build(planner, progress=lambda done, total: reporter.bar("packing", done, total))
-    reporter.clear()
-    for warning in result.warnings:
-        reporter.warning(warning)
-    if wants_source:
-        from ytbuild.store.local import LocalStore
-
-        extract(result, planner, LocalStore(planner.build_dir, planner.index))
+    workspace = options.workspace({BuildDone: _nothing if as_json else _targets_and_summary})
+    result = workspace.build(extract=wants_source)
     if as_json:
         click.echo(json.dumps(as_data(result), indent=2))
-        return
+
+
+def _nothing(event: BuildDone, reporter: PlainReporter) -> None:
+    """The JSON says it."""
+
+
+def _targets_and_summary(event: BuildDone, reporter: PlainReporter) -> None:
+    result = event.result
     for target in result.targets:
         name = f"{quote(target.name):<{_NAME_WIDTH}}"
         text = f"{name} {target.key[:8]}  {plural(target.files, 'file')}, {size(target.size)}"

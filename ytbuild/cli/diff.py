@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ytbuild.archive.manifest import StoredMember, member_entry
 from ytbuild.base.errors import YtbuildError
 from ytbuild.base.text import plural, quote, size
-from ytbuild.cli.main import Options, common_options
-from ytbuild.cli.reporter import wants_colour
-from ytbuild.diff import Change, DiffResult, TargetDiff, diff
-
-if TYPE_CHECKING:
-    from ytbuild.archive.manifest import Manifest
-    from ytbuild.graph.plan import Planner
+from ytbuild.cli.options import Options, common_options
+from ytbuild.cli.text_reporter import Words, wants_colour
+from ytbuild.diff import Change, DiffResult, TargetDiff
 
 _COLOURS = {"A": "green", "M": "yellow", "D": "red"}
 _KEY_LENGTH = 8
@@ -52,31 +48,10 @@ def command(context: click.Context, as_json: bool, remote: bool, exit_code: bool
 
 
 def _compare(options: Options, remote: bool) -> DiffResult:
-    from ytbuild.store.local import LocalStore
-
-    planner = options.planner()
-    plan = planner.plan()
-    for warning in plan.warnings:
-        options.reporter.warning(warning)
-    last = _uploaded(options, planner) if remote else LocalStore(planner.build_dir, planner.index).newest()
-    result = diff(plan, last)
-    planner.save_if_built()
-    return result
-
-
-def _uploaded(options: Options, planner: Planner) -> Manifest | None:
-    """Return the manifest of what was uploaded last, None when nothing was."""
-    from ytbuild.archive import manifest as manifests
-    from ytbuild.cluster.connection import connect
-    from ytbuild.config import secrets
-    from ytbuild.upload import cypress_store
-
-    config, reporter = planner.config, options.reporter
-    with connect(config, secrets.load(config.directory), reporter.warning) as connection:
-        reporter.line(f"cluster {connection.access.label}")
-        store = cypress_store(config, connection)
-        key = store.newest()
-        return None if key is None else manifests.decode(store.read_manifest(key))
+    words: Words = {}
+    if remote:
+        from ytbuild.cli.upload import WORDS as words
+    return options.workspace(words).diff(remote=remote)
 
 
 def _print(result: DiffResult) -> None:

@@ -10,7 +10,7 @@ import click
 from ytbuild.base import files, shipped
 from ytbuild.base.errors import UsageError
 from ytbuild.base.text import plural, quote
-from ytbuild.cli.main import Options, common_options
+from ytbuild.cli.options import Options, common_options
 
 _FILES = {
     "configs/config.yaml": "configs/config.yaml",

@@ -10,7 +10,7 @@ import click
 from ytbuild.archive.manifest import member_entry
 from ytbuild.base.errors import UnknownTargetError, closest
 from ytbuild.base.text import plural, quote, size
-from ytbuild.cli.main import Options, common_options
+from ytbuild.cli.options import Options, common_options
 from ytbuild.graph.plan import Plan
 from ytbuild.graph.target import Member, Target
 from ytbuild.sources.tree import Ignored, Tree

@@ -6,9 +6,7 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,10 +14,9 @@ from ytbuild import __version__
 from ytbuild.base import signals
 from ytbuild.base.errors import ClusterError, UsageError, YtbuildError, closest
 from ytbuild.base.text import quote
-from ytbuild.cli.reporter import Reporter
+from ytbuild.cli.options import Options, common_options
 
 if TYPE_CHECKING:
-    from ytbuild.graph.plan import Planner
     from ytbuild.run.registry import PipelineScript
 
 _COMMANDS = {
@@ -31,69 +28,6 @@ _COMMANDS = {
     "table": "show a table's first rows, or count them",
     "upload": "send to the cluster what it lacks of the archive",
 }
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@dataclass
-class Options:
-    """The options that every command takes, before or after its name."""
-
-    directory: str = "."
-    config: str | None = None
-    overrides: tuple[str, ...] = ()
-    reporter: Reporter = field(default_factory=Reporter)
-    pipeline: PipelineScript | None = None
-
-    def planner(self) -> Planner:
-        """Open the pipeline."""
-        from ytbuild.graph.plan import Planner
-
-        return Planner(self.directory, self.config, self.overrides)
-
-
-def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    options = context.ensure_object(Options)
-    if parameter.name == "pipeline_dir" and value is not None:
-        options.directory = value
-    elif parameter.name == "config_path" and value is not None:
-        options.config = value
-    elif parameter.name == "override":
-        options.overrides += value
-    elif parameter.name == "quiet":
-        options.reporter.quiet |= value
-    elif parameter.name == "verbose":
-        options.reporter.verbose |= value
-    elif parameter.name == "no_progress":
-        options.reporter.progress &= not value
-
-
-def common_options(command: Command) -> Command:
-    """Add the options that every command takes."""
-    for option in (
-        click.option("--no-progress", is_flag=True, help="Show no progress bar."),
-        click.option("-v", "--verbose", is_flag=True, help="Say more."),
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors."),
-        click.option(
-            "-o",
-            "--override",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Override a key of the configuration.",
-        ),
-        click.option("--config", "config_path", metavar="PATH", help="The pipeline's configuration file."),
-        click.option("-C", "pipeline_dir", metavar="DIR", help="The pipeline's folder (default: this one)."),
-    ):
-        command = _with_callback(option, command)
-    return command
-
-
-def _with_callback(option: Callable[[Command], Command], command: Command) -> Command:
-    decorated = option(command)
-    parameters = decorated.params if isinstance(decorated, click.Command) else decorated.__click_params__  # type: ignore[attr-defined]
-    parameters[-1].callback = _store
-    parameters[-1].expose_value = False
-    return decorated
 
 
 class LazyGroup(click.Group):
@@ -136,10 +70,10 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Options)
 
 
-def run(arguments: list[str] | None = None, pipeline: PipelineScript | None = None) -> None:
+def run(arguments: list[str] | None = None, script: PipelineScript | None = None) -> None:
     """Run the command line and exit: 0 done, 1 it failed, 2 wrong usage or configuration, 130 interrupted.
 
-    `pipeline` is that of a `pipeline.py`, which may register its stages itself.
+    `script` is the `pipeline.py` that runs, which may register its stages itself.
     """
     if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
         # Members' names are UTF-8 whatever the locale; in another one Python would read them differently.
@@ -147,7 +81,7 @@ def run(arguments: list[str] | None = None, pipeline: PipelineScript | None = No
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     signals.install()
     try:
-        code = exit_code(arguments, pipeline)
+        code = exit_code(arguments, script)
     except BrokenPipeError:
         # Whoever reads the output has seen enough; without this the interpreter complains when it flushes.
         with contextlib.suppress(OSError):
@@ -156,12 +90,12 @@ def run(arguments: list[str] | None = None, pipeline: PipelineScript | None = No
     sys.exit(code)
 
 
-def exit_code(arguments: list[str] | None = None, pipeline: PipelineScript | None = None) -> int:
+def exit_code(arguments: list[str] | None = None, script: PipelineScript | None = None) -> int:
     """Do what `run` does, as often as one likes in one process, and return the exit code.
 
     Raises `BrokenPipeError` when nobody reads the output any more.
     """
-    options = Options(pipeline=pipeline)
+    options = Options(script)
     try:
         code = cli.main(arguments, prog_name="ytbuild", standalone_mode=False, obj=options)
         sys.stdout.flush()
@@ -178,16 +112,14 @@ def exit_code(arguments: list[str] | None = None, pipeline: PipelineScript | Non
         options.reporter.error(UsageError(error.format_message(), f"see `{command} --help`"))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as interrupted:
-        options.reporter.clear()
         for note in getattr(interrupted.__cause__ or interrupted, "__notes__", ()):
             options.reporter.warning(note)
-        click.echo("interrupted", err=True)
+        options.reporter.always("interrupted")
         return 130
     except BrokenPipeError:
         raise
     except Exception:
-        options.reporter.clear()
-        click.echo("this is a bug in ytbuild, please report it with the lines below", err=True)
+        options.reporter.always("this is a bug in ytbuild, please report it with the lines below")
         raise
 
 

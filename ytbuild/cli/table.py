@@ -16,8 +16,9 @@ import click
 
 from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base.errors import ConfigError, CypressPathError, TableError, UsageError, closest
+from ytbuild.base.reporter import Event
 from ytbuild.base.text import plural, quote, size
-from ytbuild.cli.main import Options, common_options
+from ytbuild.cli.options import Options, common_options
 from ytbuild.config import pipeline as pipeline_config
 from ytbuild.config.cypress_path import node_path
 from ytbuild.config.documents import Documents
@@ -87,6 +88,13 @@ class _Entry:
     size: int
 
 
+@dataclass(frozen=True)
+class _Counting(Event):
+    """The rows of a table are counted, for so many `seconds` already."""
+
+    seconds: float
+
+
 class _Tables:
     """The dev tables of a pipeline, looked at: nothing is written, not even the catalogue."""
 
@@ -94,6 +102,7 @@ class _Tables:
         self._directory = config.directory
         self._store = TableStore(config.dev_dir)
         self._reporter = options.reporter
+        self._reporter.words = {_Counting: lambda event, to: to.status(f"counting rows … {event.seconds:.0f}s")}
 
     def show(self, table: str, head: int) -> None:
         """Print the first rows, and say how many there are."""
@@ -150,7 +159,7 @@ class _Tables:
 
     def _measure(self, file: IO[bytes]) -> tuple[int, int]:
         """Return the number of rows and bytes of the whole file."""
-        with self._reporter.working(lambda: "counting rows"):
+        with self._reporter.working(_Counting):
             return count_lines(file), os.fstat(file.fileno()).st_size
 
     @contextlib.contextmanager

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import click
 
 from ytbuild.base.text import plural, seconds, size
-from ytbuild.build import build
+from ytbuild.build import BuildDone
 from ytbuild.cli.build import summary as build_summary
-from ytbuild.cli.main import Options, common_options
-from ytbuild.cli.reporter import Reporter
-
-if TYPE_CHECKING:
-    from ytbuild.config.access import ClusterAccess
-    from ytbuild.upload import UploadEvents, UploadPlan, UploadResult
-
-PACKAGING = "[Upload] Packaging code..."
-UPLOADED = "[Upload] Code uploaded successfully"
+from ytbuild.cli.options import Options, common_options
+from ytbuild.cli.text_reporter import PlainReporter, Words
+from ytbuild.cluster.connection import ClusterChosen
+from ytbuild.store.sending import UploadWaiting
+from ytbuild.upload import PackagingStarted, UploadDone, UploadPlan, UploadResult, UploadStarted
 
 
 @click.command("upload")
@@ -32,58 +27,36 @@ def command(options: Options, dry_run: bool, as_json: bool) -> None:
     Nothing is sent twice: an archive that is there already costs one question, and of a large one only the segments
     that changed go up.
     """
-    from ytbuild.cluster.connection import connect
-    from ytbuild.config import secrets
-    from ytbuild.upload import built_archive, cypress_store, plan_upload, upload
-
-    planner = options.planner()
-    reporter, config = options.reporter, planner.config
-    with connect(config, secrets.load(config.directory), reporter.warning) as connection:
-        cluster = connection.access
-        store = cypress_store(config, connection)
-        reporter.line(f"cluster {cluster.label}")
-        reporter.line(PACKAGING)
-        result = build(planner, progress=lambda done, total: reporter.bar("packing", done, total))
-        reporter.clear()
-        for warning in result.warnings:
-            reporter.warning(warning)
-        reporter.line(build_summary(result))
-        archive, manifest = built_archive(planner, result.key)
-        if dry_run:
-            plan = plan_upload(store, archive, manifest)
-            if as_json:
-                click.echo(json.dumps(plan_data(result.key, store.archive_path(result.key), cluster, plan), indent=2))
-            reporter.line(plan_summary(plan, store.folder))
-            return
-        uploaded = upload(
-            store,
-            archive,
-            manifest,
-            threads=config.prod.upload_threads,
-            retry_seconds=config.prod.retry_seconds,
-            events=shown(reporter),
-        )
-    reporter.clear()
-    reporter.line(UPLOADED)
+    workspace = options.workspace(WORDS)
+    if dry_run:
+        plan = workspace.plan_upload()
+        if as_json:
+            click.echo(json.dumps(plan_data(plan), indent=2))
+        options.reporter.line(plan_summary(plan))
+        return
+    result = workspace.upload()
     if as_json:
-        click.echo(json.dumps(as_data(uploaded, cluster), indent=2))
-    reporter.line(summary(uploaded, store.folder))
+        click.echo(json.dumps(as_data(result), indent=2))
 
 
-def shown(reporter: Reporter) -> UploadEvents:
-    """Return whom an upload tells of what it does."""
-    from ytbuild.upload import UploadEvents
-
-    return UploadEvents(
-        sending=lambda path: reporter.line(f"[Upload] Uploading code to {path}"),
-        progress=lambda done, total: reporter.bar("uploading", done, total),
-        waiting=reporter.line,
-    )
+def _done(event: UploadDone, reporter: PlainReporter) -> None:
+    reporter.line("[Upload] Code uploaded successfully")
+    reporter.line(summary(event.result))
 
 
-def summary(result: UploadResult, folder: str) -> str:
+WORDS: Words = {
+    ClusterChosen: lambda event, reporter: reporter.line(f"cluster {event.proxy} (from {event.origin})"),
+    PackagingStarted: lambda _, reporter: reporter.line("[Upload] Packaging code..."),
+    BuildDone: lambda event, reporter: reporter.line(build_summary(event.result)),
+    UploadStarted: lambda event, reporter: reporter.line(f"[Upload] Uploading code to {event.archive}"),
+    UploadWaiting: lambda event, reporter: reporter.line(f"waiting for {event.whom}"),
+    UploadDone: _done,
+}
+
+
+def summary(result: UploadResult) -> str:
     """Return the one line that says what an upload did."""
-    took = seconds(result.seconds)
+    took, folder = seconds(result.seconds), result.folder
     if not result.bytes_sent and not result.manifest_sent:
         return f"nothing to upload: {size(result.size)} already in {folder}, in {took}"
     if not result.bytes_sent:
@@ -96,8 +69,9 @@ def summary(result: UploadResult, folder: str) -> str:
     )
 
 
-def plan_summary(plan: UploadPlan, folder: str) -> str:
+def plan_summary(plan: UploadPlan) -> str:
     """Return the one line that says what an upload would do."""
+    folder = plan.folder
     if plan.archive_present and not plan.manifest_present:
         return f"would upload the manifest, the archive ({size(plan.size)}) is already in {folder}; nothing was sent"
     if plan.archive_present:
@@ -110,12 +84,12 @@ def plan_summary(plan: UploadPlan, folder: str) -> str:
     )
 
 
-def as_data(result: UploadResult, cluster: ClusterAccess) -> dict[str, object]:
+def as_data(result: UploadResult) -> dict[str, object]:
     """Return an upload's result as plain values for JSON."""
     return {
         "format_version": "1.0",
         "key": result.key,
-        "proxy": cluster.proxy,
+        "proxy": result.proxy,
         "archive": result.archive,
         "manifest": result.manifest,
         "link": result.link,
@@ -128,13 +102,13 @@ def as_data(result: UploadResult, cluster: ClusterAccess) -> dict[str, object]:
     }
 
 
-def plan_data(key: str, archive: str, cluster: ClusterAccess, plan: UploadPlan) -> dict[str, object]:
+def plan_data(plan: UploadPlan) -> dict[str, object]:
     """Return what an upload would do as plain values for JSON."""
     return {
         "format_version": "1.0",
-        "key": key,
-        "proxy": cluster.proxy,
-        "archive": archive,
+        "key": plan.key,
+        "proxy": plan.proxy,
+        "archive": plan.archive,
         "size": plan.size,
         "bytes_to_send": plan.bytes_to_send,
         "bytes_to_skip": plan.size - plan.bytes_to_send,

@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ytbuild.base.errors import ClusterError
+from ytbuild.base.reporter import SILENT, Event, Reporter
 from ytbuild.base.signals import undisturbed
 from ytbuild.cluster import client_config, client_log, failures
 from ytbuild.cluster.commands import NO_SUCH_TRANSACTION, Answer, Command
@@ -33,10 +35,18 @@ _NOT_HIDDEN = (access.PROXY, access.TOKEN_PATH)
 _ABORT_TIMEOUT = 3_000
 
 
+@dataclass(frozen=True)
+class ClusterChosen(Event):
+    """The cluster that will be talked to, by its proxy's address and where that came from."""
+
+    proxy: str
+    origin: str
+
+
 class Connection:
     """A connection to the cluster that was `found`; every method may be called from any thread.
 
-    `hidden` are texts that no error may show; `warned` hears when requests have to be repeated.
+    `hidden` are texts that no error may show; `reporter` hears when requests have to be repeated.
     """
 
     def __init__(
@@ -44,7 +54,7 @@ class Connection:
         found: ClusterAccess,
         config: ProdConfig,
         hidden: Iterable[str] = (),
-        warned: Callable[[str], None] = lambda _: None,
+        reporter: Reporter = SILENT,
     ) -> None:
         self.access = found
         self.config = config
@@ -58,7 +68,7 @@ class Connection:
         self._pinger: threading.Thread | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._quiet = client_log.heard(warned, config.retry_seconds, found.proxy)
+        self._quiet = client_log.heard(reporter, config.retry_seconds, found.proxy)
         self._quiet.__enter__()
 
     def __enter__(self) -> Connection:
@@ -301,14 +311,15 @@ class Connection:
                 self._let_go(lost)
 
 
-def connect(config: PipelineConfig, known_secrets: Mapping[str, str], warned: Callable[[str], None]) -> Connection:
+def connect(config: PipelineConfig, known_secrets: Mapping[str, str], reporter: Reporter) -> Connection:
     """Return a connection to the cluster that `YT_PROXY` names; nothing has been sent yet.
 
     `known_secrets` are those of secrets.env: no error will show one. Raises as `access.find` does.
     """
     found = access.find(known_secrets, os.environ)
+    reporter.event(ClusterChosen(found.proxy, found.proxy_origin))
     hidden = [value for name, value in known_secrets.items() if name not in _NOT_HIDDEN]
-    return Connection(found, config.prod, hidden, warned)
+    return Connection(found, config.prod, hidden, reporter)
 
 
 def _was_refused(answer: Answer) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ytbuild.archive import manifest as manifests
@@ -12,33 +12,22 @@ from ytbuild.archive.manifest import Manifest
 from ytbuild.backends.base import Client, OperationSpec
 from ytbuild.backends.dev.client import DevClient
 from ytbuild.base.errors import ConfigError
-from ytbuild.build import BuildResult, ReportProgress, build
-from ytbuild.cluster.connection import Connection, connect
-from ytbuild.config.access import ClusterAccess
+from ytbuild.base.reporter import Event, Reporter
+from ytbuild.build import build_archive
+from ytbuild.cluster.connection import connect
 from ytbuild.graph.plan import Plan, Planner
 from ytbuild.store.local import LocalStore
 from ytbuild.store.remote import CypressStore
-from ytbuild.upload import UploadEvents, UploadResult, built_archive, cypress_store, upload
+from ytbuild.upload import build_and_send, built_archive, cypress_store
 
 _SHORTEST_PREFIX = 4
 
 
 @dataclass(frozen=True)
-class BackendEvents:
-    """What the caller hears while code gets to where it runs.
+class ArchiveChosen(Event):
+    """The jobs get the code of an earlier archive, not what is there now."""
 
-    `packaging` is called before a build for a cluster; `cluster` with the one that is talked to; `earlier` with the
-    key of the archive that runs instead of what is there now.
-    """
-
-    progress: ReportProgress
-    built: Callable[[BuildResult], None]
-    cluster: Callable[[ClusterAccess], None]
-    earlier: Callable[[str], None]
-    packaging: Callable[[], None]
-    uploads: UploadEvents
-    uploaded: Callable[[UploadResult], None]
-    warned: Callable[[str], None]
+    key: str
 
 
 @dataclass(frozen=True)
@@ -54,76 +43,52 @@ class Code:
 
 
 @contextlib.contextmanager
-def dev(
-    planner: Planner, code: Code, events: BackendEvents, *, keep_sandboxes: bool, strict: bool
-) -> Iterator[Client]:
+def dev(planner: Planner, code: Code, reporter: Reporter, *, keep_sandboxes: bool, strict: bool) -> Iterator[Client]:
     """Give the client of this machine, with the code built."""
     if code.earlier is None:
-        result = build(planner, plan=code.plan, progress=events.progress)
-        events.built(result)
-        archive = result.archive
+        archive = build_archive(planner, code.plan, reporter).archive
     else:
-        archive = _earlier_here(planner, code, events)
+        archive = _earlier_here(planner, code, reporter)
     with DevClient(planner.config, archive, keep_sandboxes=keep_sandboxes, strict=strict) as client:
         yield client
 
 
 @contextlib.contextmanager
-def prod(planner: Planner, code: Code, events: BackendEvents, known_secrets: dict[str, str]) -> Iterator[Client]:
+def prod(planner: Planner, code: Code, reporter: Reporter, known_secrets: dict[str, str]) -> Iterator[Client]:
     """Give the client of a cluster, with the code built and uploaded.
 
     Raises a `UsageError` when it is not known which cluster, or where the code goes.
     """
     from ytbuild.backends.prod.client import ProdClient
 
-    with connect(planner.config, known_secrets, events.warned) as connection:
-        events.cluster(connection.access)
+    with connect(planner.config, known_secrets, reporter) as connection:
         if code.earlier is not None:
-            archive: str | None = _earlier_there(cypress_store(planner.config, connection), code, events)
+            archive: str | None = _earlier_there(cypress_store(planner.config, connection), code, reporter)
         elif planner.config.build_folder is None:
             # The plan has made sure that no enabled stage has code.
             archive = None
         else:
-            archive = _uploaded(planner, connection, code, events)
+            archive = build_and_send(planner, connection, code.plan, reporter).archive
         with ProdClient(planner.config, connection, archive) as client:
             yield client
 
 
-def _uploaded(planner: Planner, connection: Connection, code: Code, events: BackendEvents) -> str:
-    config = planner.config
-    store = cypress_store(config, connection)
-    events.packaging()
-    result = build(planner, plan=code.plan, progress=events.progress)
-    events.built(result)
-    archive, manifest = built_archive(planner, result.key)
-    done = upload(
-        store,
-        archive,
-        manifest,
-        threads=config.prod.upload_threads,
-        retry_seconds=config.prod.retry_seconds,
-        events=events.uploads,
-    )
-    events.uploaded(done)
-    return done.archive
-
-
-def _earlier_here(planner: Planner, code: Code, events: BackendEvents) -> str:
+def _earlier_here(planner: Planner, code: Code, reporter: Reporter) -> str:
     """Return the path of an earlier archive of the local store."""
     store = LocalStore(planner.build_dir, planner.index)
     key = _one_key(str(code.earlier), store.keys(), planner.build_dir)
     archive, manifest = built_archive(planner, key)
     _check_wrappers(manifests.decode(manifest), code)
-    events.earlier(key)
+    reporter.event(ArchiveChosen(key))
     return archive.path
 
 
-def _earlier_there(store: CypressStore, code: Code, events: BackendEvents) -> str:
+def _earlier_there(store: CypressStore, code: Code, reporter: Reporter) -> str:
     """Return the path of an earlier archive on the cluster, which stays for another while."""
     key = _one_key(str(code.earlier), store.keys(), store.folder)
     _check_wrappers(manifests.decode(store.read_manifest(key)), code)
     store.refresh(key)
-    events.earlier(key)
+    reporter.event(ArchiveChosen(key))
     return store.archive_path(key)
 
 

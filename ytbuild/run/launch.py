@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from ytbuild.backends.base import Client, OperationHandle, OperationProgress, OperationResult, OperationSpec, State
 from ytbuild.base.errors import JobFailed
+from ytbuild.base.reporter import Event, Reporter
 from ytbuild.graph.plan import Plan
 from ytbuild.run import blocks, operations
 from ytbuild.run.missing import advice
@@ -15,28 +16,43 @@ from ytbuild.run.operations import Given
 from ytbuild.run.stage import StageContext
 
 
-class OperationEvents(Protocol):
-    """Whom a run tells of its operations."""
+@dataclass(frozen=True)
+class OperationEvent(Event):
+    """Something about an operation; `link` is its id on the cluster and its page, empty in dev."""
 
-    @property
-    def operation_started(self) -> Callable[[OperationHandle], None]:
-        """Called as soon as an operation has started."""
-        ...
+    stage: str
+    operation: str
+    kind: str
+    link: str
 
-    @property
-    def operation_running(self) -> Callable[[OperationHandle], AbstractContextManager[None]]:
-        """Entered while somebody waits for an operation."""
-        ...
 
-    @property
-    def operation_done(self) -> Callable[[OperationSpec, OperationResult], None]:
-        """Called when an operation has succeeded."""
-        ...
+@dataclass(frozen=True)
+class OperationStarted(OperationEvent):
+    """An operation runs."""
 
-    @property
-    def warned(self) -> Callable[[str], None]:
-        """Called, from any thread, when something is not as it should be."""
-        ...
+
+@dataclass(frozen=True)
+class OperationRunning(OperationEvent):
+    """How far an operation is that somebody waits for, for so many `seconds` already."""
+
+    progress: OperationProgress
+    seconds: float
+
+
+@dataclass(frozen=True)
+class OperationDone(OperationEvent):
+    """An operation has succeeded.
+
+    A table is None where there is none. `jobs` is how many were asked for, 0 where the cluster decides; rows are 0
+    where there is no table.
+    """
+
+    input_table: str | None
+    output_table: str | None
+    jobs: int
+    rows_in: int
+    rows_out: int
+    seconds: float
 
 
 class StartedOperation:
@@ -45,10 +61,10 @@ class StartedOperation:
     `observed` tells whether somebody waited for it or aborted it: a failure that nobody saw must not be lost.
     """
 
-    def __init__(self, handle: OperationHandle, plan: Plan, events: OperationEvents) -> None:
+    def __init__(self, handle: OperationHandle, plan: Plan, reporter: Reporter) -> None:
         self._handle = handle
         self._plan = plan
-        self._events = events
+        self._reporter = reporter
         self._told = False
         self.observed = False
 
@@ -71,13 +87,13 @@ class StartedOperation:
         """Wait for the end; raises `OperationFailed` when it fails or was aborted."""
         self.observed = True
         try:
-            with self._events.operation_running(self._handle):
+            with self._reporter.working(self._running):
                 result = self._handle.wait()
         except JobFailed as error:
             raise JobFailed(error.message, advice(self._plan, error.said) + error.hint, error.said) from None
         if not self._told:
             self._told = True
-            self._events.operation_done(self.spec, result)
+            self._reporter.event(self._done(result))
         return result
 
     def abort(self) -> None:
@@ -89,14 +105,30 @@ class StartedOperation:
         """Return how far the operation is."""
         return self._handle.progress()
 
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What every event about the operation says: its stage, name, kind and link."""
+        return self.spec.stage, self.spec.name, self.spec.kind, self.link
+
+    def _running(self, seconds: float) -> OperationRunning:
+        return OperationRunning(*self.identity, self.progress(), seconds)
+
+    def _done(self, result: OperationResult) -> OperationDone:
+        spec = self.spec
+        output = spec.output_table or spec.input_table
+        jobs = sum(leg.job_count for leg in spec.legs)
+        return OperationDone(
+            *self.identity, spec.input_table, output, jobs, result.rows_in, result.rows_out, result.seconds
+        )
+
 
 class PlanLauncher:
     """Starts the operations of one run; `started` are those that it has started."""
 
-    def __init__(self, plan: Plan, client: Client, events: OperationEvents, known_secrets: Mapping[str, str]) -> None:
+    def __init__(self, plan: Plan, client: Client, reporter: Reporter, known_secrets: Mapping[str, str]) -> None:
         self._plan = plan
         self._client = client
-        self._events = events
+        self._reporter = reporter
         self._secrets = known_secrets
         self.started: list[StartedOperation] = []
 
@@ -114,10 +146,10 @@ class PlanLauncher:
 
     def start_spec(self, spec: OperationSpec) -> StartedOperation:
         """Start a resolved operation."""
-        handle = self._client.start_operation(spec, self._events.warned)
-        started = StartedOperation(handle, self._plan, self._events)
+        handle = self._client.start_operation(spec, self._reporter)
+        started = StartedOperation(handle, self._plan, self._reporter)
         self.started.append(started)
-        self._events.operation_started(handle)
+        self._reporter.event(OperationStarted(*started.identity))
         return started
 
     def wait_for_the_rest(self) -> None:

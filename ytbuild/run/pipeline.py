@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ytbuild.backends.base import Client, OperationHandle, OperationResult, OperationSpec
+from ytbuild.backends.base import Client, OperationSpec
 from ytbuild.base.errors import ConfigError, OperationFailed, YtbuildError
+from ytbuild.base.reporter import SILENT, Event, Reporter, Warned
 from ytbuild.config import documents, secrets
 from ytbuild.config.stage import StageConfig
 from ytbuild.graph.plan import Plan, Planner, check_stage_selection
 from ytbuild.run import backends, operations, traces
-from ytbuild.run.backends import BackendEvents, Code
+from ytbuild.run.backends import Code
 from ytbuild.run.discovery import importing_from, stage_class
 from ytbuild.run.launch import PlanLauncher
 from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
@@ -33,7 +33,7 @@ class RunOptions:
 
     `archive` is the beginning of the key of an earlier archive whose code the jobs get instead of what is there now.
     `strict` makes an error of what the cluster would refuse and dev only warns of; `keep_sandboxes` keeps those of
-    jobs that succeeded, too. `registry` has the stage classes of a `pipeline.py` that registers them itself.
+    jobs that succeeded, too. `script` is the `pipeline.py` that runs, which may register the stage classes itself.
     """
 
     stages: tuple[str, ...] = ()
@@ -41,29 +41,31 @@ class RunOptions:
     archive: str | None = None
     strict: bool = False
     keep_sandboxes: bool = False
-    registry: StageRegistry | None = None
+    script: PipelineScript | None = None
 
 
 @dataclass(frozen=True)
-class RunEvents:
-    """What the caller hears while a pipeline runs."""
+class StageStarted(Event):
+    """A stage runs."""
 
-    backend: BackendEvents
-    stage_started: Callable[[str], None]
-    operation_started: Callable[[OperationHandle], None]
-    operation_running: Callable[[OperationHandle], AbstractContextManager[None]]
-    operation_done: Callable[[OperationSpec, OperationResult], None]
-    warned: Callable[[str], None]
+    stage: str
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did; `tables` is the folder with the tables, None when they are on a cluster."""
+    """What a run did; `tables` is where they are: a folder, or the address of the cluster's proxy."""
 
     stages: int
     operations: int
     seconds: float
-    tables: str | None
+    tables: str
+
+
+@dataclass(frozen=True)
+class RunDone(Event):
+    """All stages have succeeded."""
+
+    result: RunResult
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class PlannedRun:
     """What a run would do: nothing has been built, imported or started.
 
     `key` is that of the archive, perhaps shortened, and `archive` the Cypress path of the code that jobs on a cluster
-    would get, None in dev and without any code.
+    would get, None in dev and without any code. `registry` has the stage classes that a `pipeline.py` registers.
     """
 
     plan: Plan
@@ -92,15 +94,17 @@ class PlannedRun:
     warnings: tuple[str, ...]
     key: str
     archive: str | None
+    registry: StageRegistry | None
 
 
 def planned(planner: Planner, options: RunOptions) -> PlannedRun:
-    """Return what a run would do, checked as far as it can be known; nothing is written.
+    """Return what a run would do, checked as far as it can be known; only the script's `setup` runs.
 
     Raises a `UsageError` for whatever would not run.
     """
     mode = planner.config.mode
     selected = _selected(planner, options)
+    registry = None if options.script is None else _registered(options.script)
     plan = planner.plan()
     known_secrets = secrets.load(planner.config.directory)
     stages: list[PlannedStage] = []
@@ -109,8 +113,8 @@ def planned(planner: Planner, options: RunOptions) -> PlannedRun:
         if stage.name not in selected:
             continue
         has_code = os.path.isfile(os.path.join(stage.directory, "stage.py"))
-        if has_code and options.registry is not None:
-            options.registry.stage_class(stage.name)
+        if has_code and registry is not None:
+            registry.stage_class(stage.name)
         find = operations.declared_beside_code if has_code else operations.declared
         specs = find(plan, stage, known_secrets)
         ignored = operations.ignored(stage, mode)
@@ -120,7 +124,8 @@ def planned(planner: Planner, options: RunOptions) -> PlannedRun:
     archive = None
     if mode == "prod" and planner.config.build_folder is not None:
         archive = archive_path(planner.config.build_folder, _key(plan, options))
-    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings), _key(plan, options), archive)
+    key = _key(plan, options)
+    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings), key, archive, registry)
 
 
 def _pointless(options: RunOptions) -> list[str]:
@@ -134,7 +139,7 @@ def _key(plan: Plan, options: RunOptions) -> str:
     return plan.key if earlier is None else earlier + "…" * (len(earlier) < len(plan.key))
 
 
-def registered(pipeline: PipelineScript) -> StageRegistry | None:
+def _registered(pipeline: PipelineScript) -> StageRegistry | None:
     """Return the stages that a `pipeline.py` registers, None when it leaves that to us.
 
     Raises `OperationFailed` when its `setup` raises.
@@ -150,7 +155,7 @@ def registered(pipeline: PipelineScript) -> StageRegistry | None:
     return pipeline.registry
 
 
-def run(planner: Planner, options: RunOptions, events: RunEvents) -> RunResult:
+def run_stages(planner: Planner, options: RunOptions, reporter: Reporter = SILENT) -> RunResult:
     """Build the pipeline and run the enabled stages that `options` select.
 
     Everything that can be known is checked before the build. Raises `OperationFailed` when an operation or a stage
@@ -159,15 +164,15 @@ def run(planner: Planner, options: RunOptions, events: RunEvents) -> RunResult:
     started = time.perf_counter()
     to_run = planned(planner, options)
     for warning in to_run.warnings:
-        events.warned(warning)
-    with _backend(planner, to_run, options, events.backend) as client, importing_from(planner.config.directory):
-        launcher = PlanLauncher(to_run.plan, client, events, to_run.secrets)
+        reporter.event(Warned(warning))
+    with _backend(planner, to_run, options, reporter) as client, importing_from(planner.config.directory):
+        launcher = PlanLauncher(to_run.plan, client, reporter, to_run.secrets)
         names = [stage.name for stage in to_run.stages]
         skipped = [stage.name for stage in to_run.plan.stages if stage.name not in names]
-        runner = _Runner(planner, client, launcher, options.registry, skipped)
+        runner = _Runner(planner, client, launcher, to_run.registry, skipped)
         debug: DebugContext = {}
         for planned_stage in to_run.stages:
-            events.stage_started(planned_stage.name)
+            reporter.event(StageStarted(planned_stage.name))
             if planned_stage.has_code:
                 stage = next(stage for stage in to_run.plan.stages if stage.name == planned_stage.name)
                 debug = runner.run_code(stage, debug)
@@ -175,21 +180,20 @@ def run(planner: Planner, options: RunOptions, events: RunEvents) -> RunResult:
                 for spec in planned_stage.operations:
                     launcher.start_spec(spec).wait()
         launcher.wait_for_the_rest()
-    return RunResult(len(to_run.stages), len(launcher.started), time.perf_counter() - started, _tables(planner))
-
-
-def _tables(planner: Planner) -> str | None:
-    return planner.config.dev_dir if planner.config.mode == "dev" else None
+        tables = client.location
+    result = RunResult(len(to_run.stages), len(launcher.started), time.perf_counter() - started, tables)
+    reporter.event(RunDone(result))
+    return result
 
 
 def _backend(
-    planner: Planner, to_run: PlannedRun, options: RunOptions, events: BackendEvents
+    planner: Planner, to_run: PlannedRun, options: RunOptions, reporter: Reporter
 ) -> AbstractContextManager[Client]:
     specs = tuple(spec for stage in to_run.stages for spec in stage.operations)
     code = Code(to_run.plan, specs, options.archive)
     if planner.config.mode == "prod":
-        return backends.prod(planner, code, events, to_run.secrets)
-    return backends.dev(planner, code, events, keep_sandboxes=options.keep_sandboxes, strict=options.strict)
+        return backends.prod(planner, code, reporter, to_run.secrets)
+    return backends.dev(planner, code, reporter, keep_sandboxes=options.keep_sandboxes, strict=options.strict)
 
 
 def _selected(planner: Planner, options: RunOptions) -> tuple[str, ...]:

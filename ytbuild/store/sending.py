@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from ytbuild.archive.segments import Segment
 from ytbuild.base.errors import ArchiveError, ClusterError, LockedError
+from ytbuild.base.reporter import Event, Reporter
 from ytbuild.cluster.commands import NO_SUCH_TRANSACTION
 from ytbuild.store.remote import Content, CypressStore, Written
 
@@ -31,11 +33,18 @@ _SAID_AFTER = 5
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True)
+class UploadWaiting(Event):
+    """An upload waits for somebody else, and has done so for some time."""
+
+    whom: str
+
+
 class Transfer:
     """The bytes of one archive on their way: read in blocks, counted, sent anew when that fails in passing."""
 
-    def __init__(self, path: str, retry_seconds: float, progress: Callable[[int, int], None]) -> None:
-        self.meter = Meter(progress)
+    def __init__(self, path: str, retry_seconds: float, reporter: Reporter) -> None:
+        self.meter = Meter(reporter)
         self.stop = threading.Event()
         self._path = path
         self._retry_seconds = retry_seconds
@@ -78,17 +87,17 @@ class Transfer:
 class SegmentSender:
     """Sends segments side by side; `sent` has the sizes of those that it sent, by their keys."""
 
-    def __init__(self, store: CypressStore, transfer: Transfer, threads: int, waiting: Callable[[str], None]) -> None:
+    def __init__(self, store: CypressStore, transfer: Transfer, threads: int, reporter: Reporter) -> None:
         self.sent: dict[str, int] = {}
         self._store = store
         self._transfer = transfer
         self._threads = threads
-        self._waiting = waiting
+        self._reporter = reporter
 
     def send_missing(self, parts: Sequence[Segment]) -> None:
         """Send those of the segments that are not there; those that somebody else sends are waited for."""
         wanted = self._store.missing(parts, refresh=True)
-        pause = Pause(self._waiting, "another upload of the same segments")
+        pause = Pause(self._reporter, "another upload of the same segments")
         self._store.prepare(wanted)
         while wanted:
             self._transfer.meter.expect(sum(segment.size for segment in wanted))
@@ -163,8 +172,8 @@ def _groups(wanted: Sequence[Segment], threads: int) -> Iterator[Sequence[Segmen
 class Meter:
     """Adds up the bytes that are on their way, from several threads."""
 
-    def __init__(self, progress: Callable[[int, int], None]) -> None:
-        self._progress = progress
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
         self._lock = threading.Lock()
         self._done: dict[str, int] = {}
         self._total = 0
@@ -183,14 +192,14 @@ class Meter:
         """Count bytes of one file."""
         with self._lock:
             self._done[name] = self._done.get(name, 0) + size
-            self._progress(sum(self._done.values()), self._total)
+            self._reporter.progress("uploading", sum(self._done.values()), self._total)
 
 
 class Pause:
     """Waits longer and longer for somebody else, and says so once."""
 
-    def __init__(self, waiting: Callable[[str], None], whom: str) -> None:
-        self._waiting = waiting
+    def __init__(self, reporter: Reporter, whom: str) -> None:
+        self._reporter = reporter
         self._whom = whom
         self._deadline = time.monotonic() + _LONGEST_WAIT
         self.count = 0
@@ -200,5 +209,5 @@ class Pause:
             raise LockedError(f"{self._whom} has not ended for {_LONGEST_WAIT // 60} minutes", "upload again")
         self.count += 1
         if self.count == _SAID_AFTER:
-            self._waiting(f"waiting for {self._whom}")
+            self._reporter.event(UploadWaiting(self._whom))
         time.sleep(min(_FIRST_PAUSE * 2**self.count, _LONGEST_PAUSE) * random.uniform(0.5, 1))

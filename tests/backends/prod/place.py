@@ -9,6 +9,7 @@ from typing import Any
 from tests.backends.prod.made import archive, spec
 from tests.cluster.job_support import numbers, read
 from tests.cluster.running import Cluster
+from tests.heard import Heard
 from ytbuild.backends.base import OperationSpec
 from ytbuild.backends.prod.operation import ProdOperation, start
 from ytbuild.cluster.connection import Connection
@@ -23,7 +24,7 @@ class Place:
         self.client = cluster.client()
         self.folder = folder
         self.logs = logs
-        self.warnings: list[str] = []
+        self.heard = Heard()
         self.client.write_file(f"{folder}/code.tar.gz", archive({"hello.txt": "hello"}))
         numbers(self.client, f"{folder}/in", 10)
 
@@ -43,7 +44,7 @@ class Place:
     def started(self, operation: OperationSpec) -> ProdOperation:
         """Start an operation."""
         code = f"{self.folder}/code.tar.gz"
-        found = start(self.connection, operation, code, self.warnings.append, str(self.logs))
+        found = start(self.connection, operation, code, self.heard, str(self.logs))
         assert isinstance(found, ProdOperation)
         return found
 

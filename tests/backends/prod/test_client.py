@@ -25,14 +25,14 @@ def with_code(place: Place, folder: Path) -> ProdClient:
 
 def test_an_operation_that_still_runs_is_aborted_at_the_end(place: Place, tmp_path: Path) -> None:
     with with_code(place, tmp_path / "pipeline") as client:
-        operation = client.start_operation(place.spec("vanilla", "sleep 100"), place.warnings.append)
+        operation = client.start_operation(place.spec("vanilla", "sleep 100"), place.heard)
         assert operation.state == "running"
     assert operation.state == "aborted"
 
 
 def test_an_operation_that_has_ended_is_left_alone(place: Place, tmp_path: Path) -> None:
     with with_code(place, tmp_path / "pipeline") as client:
-        operation = client.start_operation(place.spec("map", "cat"), place.warnings.append)
+        operation = client.start_operation(place.spec("map", "cat"), place.heard)
         operation.wait()
     assert operation.state == "completed"
     assert client.row_count(f"{place.folder}/out") == 10
@@ -43,13 +43,13 @@ def test_an_abort_that_fails_is_an_error(place: Place, cluster: Cluster, tmp_pat
         pytest.raises(ClusterError, match="could not be aborted and may still run"),
         with_code(place, tmp_path / "pipeline") as client,
     ):
-        client.start_operation(place.spec("vanilla", "sleep 100"), place.warnings.append)
+        client.start_operation(place.spec("vanilla", "sleep 100"), place.heard)
         cluster.fault("abort_operation", "901", nth="every")
 
 
 def test_an_abort_that_fails_does_not_hide_what_went_wrong(place: Place, cluster: Cluster, tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="mine") as caught, with_code(place, tmp_path / "pipeline") as client:
-        client.start_operation(place.spec("vanilla", "sleep 100"), place.warnings.append)
+        client.start_operation(place.spec("vanilla", "sleep 100"), place.heard)
         cluster.fault("abort_operation", "901", nth="every")
         raise KeyError("mine")
     assert "could not be aborted and may still run" in caught.value.__notes__[0]

@@ -16,6 +16,7 @@ import pytest
 from tests.backends.prod.clients import client_of
 from tests.cluster.running import Cluster
 from tests.docs import pages
+from tests.heard import Heard
 from ytbuild.backends.prod.client import ProdClient
 from ytbuild.base.errors import ClusterError, YtbuildError
 from ytbuild.cluster import retry
@@ -224,12 +225,12 @@ def test_a_fault_that_passes_is_not_seen(place: Place, kind: str) -> None:
 
 
 def test_a_repeated_request_is_told_of(place: Place) -> None:
-    heard: list[str] = []
+    heard = Heard()
     found = access.find({}, place.cluster.environment)
     place.cluster.fault("exists", "503")
-    with Connection(found, ProdConfig(retry_seconds=2), warned=heard.append) as connection:
+    with Connection(found, ProdConfig(retry_seconds=2), reporter=heard) as connection:
         exists(client_of(connection, place.folder), place.cypress)
-    assert heard == [f"{place.cluster.address} does not answer as it should; trying again, for 2 s at most"]
+    assert heard.warnings == [f"{place.cluster.address} does not answer as it should; trying again, for 2 s at most"]
 
 
 # Messages

@@ -109,7 +109,9 @@ def test_an_operation_that_fails_creates_no_output(place: Place) -> None:
 
 def test_keys_of_a_patch_that_the_cluster_does_not_know_are_told(place: Place) -> None:
     place.start("vanilla", "true", passed_on={"spec": {"anotations": {}, "weight": 1}}).wait()
-    assert place.warnings == ["stage/vanilla (vanilla): the cluster does not know these keys of spec: anotations"]
+    assert place.heard.warnings == [
+        "stage/vanilla (vanilla): the cluster does not know these keys of spec: anotations"
+    ]
 
 
 def test_resources_arrive(place: Place) -> None:

@@ -52,7 +52,7 @@ def test_a_full_queue_is_waited_for_and_told_of_once(place: Place) -> None:
     place.cluster.fault("start_operation", "202", count=2)
     assert place.start("map", "cat").wait().rows_out == 10
     text = "stage/map (map): the pool research has too many operations; trying again for up to 3 s"
-    assert place.warnings == [text]
+    assert place.heard.warnings == [text]
 
 
 def test_a_queue_that_stays_full_is_an_error(place: Place) -> None:

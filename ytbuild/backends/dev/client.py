@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from ytbuild.backends.base import Client, OperationSpec
@@ -15,6 +15,7 @@ from ytbuild.backends.dev.operation import DevOperation
 from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base import files, locks
 from ytbuild.base.errors import ConfigError, QueryError, TableError, YtbuildError
+from ytbuild.base.reporter import Reporter
 from ytbuild.config.checks import row_weight
 from ytbuild.config.cypress_path import below, node_path
 from ytbuild.config.pipeline import PipelineConfig
@@ -41,6 +42,11 @@ class DevClient(Client):
         self._operations: list[DevOperation] = []
         self._starting = threading.Lock()
         self._held: IO[str] | None = None
+
+    @property
+    def location(self) -> str:
+        """The folder with the tables."""
+        return self._dev_dir
 
     def __enter__(self) -> DevClient:
         with files.translated(self._dev_dir):
@@ -178,13 +184,13 @@ class DevClient(Client):
             result = run_query(query, self._tables, folder, weight)
         return list(result.rows)
 
-    def start_operation(self, spec: OperationSpec, warned: Callable[[str], None]) -> DevOperation:
-        """Start an operation and return at once; `warned` hears, from any thread, of what is not as it should be.
+    def start_operation(self, spec: OperationSpec, reporter: Reporter) -> DevOperation:
+        """Start an operation and return at once; the reporter hears, from any thread, what is not as it should be.
 
         Raises a `YtbuildError` for what can be known at once, such as a missing input table.
         """
         with self._starting:
-            operation = DevOperation(self._context, spec, self._free_name(spec), warned)
+            operation = DevOperation(self._context, spec, self._free_name(spec), reporter)
             self._operations.append(operation)
         return operation
 

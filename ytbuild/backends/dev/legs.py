@@ -7,7 +7,6 @@ import os
 import shlex
 import threading
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ytbuild.backends.base import LegCommand, OperationProgress, OperationSpec
@@ -18,13 +17,12 @@ from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base import children, files
 from ytbuild.base.cancellation import Cancellation, Cancelled
 from ytbuild.base.errors import JobFailed
+from ytbuild.base.reporter import Reporter, Warned
 from ytbuild.base.text import quote, tail
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.jobenv import requirements
 from ytbuild.jobenv.interpreter import JobInterpreter
 from ytbuild.rows import ranges
-
-Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class _Leg:
 class LegRunner:
     """Runs the legs of one operation, one after the other; their files lie in `folder`."""
 
-    def __init__(self, context: RunContext, spec: OperationSpec, name: str, warned: Warn) -> None:
+    def __init__(self, context: RunContext, spec: OperationSpec, name: str, reporter: Reporter) -> None:
         self.folder = os.path.join(context.config.dev_dir, "operations", name)
         self.failure: BaseException | None = None
         self.rows_in = 0
@@ -68,7 +66,7 @@ class LegRunner:
         self._context = context
         self._spec = spec
         self._name = name
-        self._warned = warned
+        self._reporter = reporter
         self._id = uuid.uuid4().hex
         self._files = tuple((context.files.existing(path), local) for path, local in spec.files)
         config = context.config
@@ -176,7 +174,8 @@ class LegRunner:
             failed = self._failed_jobs
         if failed >= limit:
             raise _job_error(job, problem)
-        self._warned(f"{job.label} {problem}; started again (failed jobs: {failed}, allowed: {limit - 1})")
+        again = f"started again (failed jobs: {failed}, allowed: {limit - 1})"
+        self._reporter.event(Warned(f"{job.label} {problem}; {again}"))
 
     def _job(self, leg: _Leg, index: int, attempt: int, stdin: str | None) -> Job:
         spec, context, name = self._spec, self._context, leg.command.leg

@@ -9,24 +9,25 @@ import threading
 import time
 
 from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, State
-from ytbuild.backends.dev.legs import LegRunner, RunContext, Warn
+from ytbuild.backends.dev.legs import LegRunner, RunContext
 from ytbuild.base import signals
 from ytbuild.base.cancellation import Cancelled
 from ytbuild.base.errors import OperationFailed, QueryError, TableError
+from ytbuild.base.reporter import Reporter, Warned
 from ytbuild.rows import sorting
 
 
 class DevOperation:
     """An operation that runs in a thread of its own; `name` is that of its folder and logs."""
 
-    def __init__(self, context: RunContext, spec: OperationSpec, name: str, warned: Warn) -> None:
+    def __init__(self, context: RunContext, spec: OperationSpec, name: str, reporter: Reporter) -> None:
         self.name = name
         self._spec = spec
         self._context = context
-        self._warned = warned
+        self._reporter = reporter
         self._source = context.tables.existing_file(spec.input_table) if spec.input_table else None
         self._is_sorted = spec.kind == "reduce" and self._check_sorted()
-        self._legs = LegRunner(context, spec, name, warned)
+        self._legs = LegRunner(context, spec, name, reporter)
         self._lock = threading.Lock()
         self._state: State = "running"
         self._error: BaseException | None = None
@@ -170,7 +171,7 @@ class DevOperation:
         )
         if context.strict:
             raise OperationFailed(text, "sort it before, with a sort operation or run_sort")
-        self._warned(f"{text}; dev sorts a copy (--strict makes this an error)")
+        self._reporter.event(Warned(f"{text}; dev sorts a copy (--strict makes this an error)"))
         return False
 
     def _sorted(self, sources: list[str]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from ytbuild.backends.base import Client, OperationHandle, OperationSpec
 from ytbuild.backends.prod import operation
 from ytbuild.backends.prod.handle import Handle
 from ytbuild.base.errors import ClusterError, QueryError, YtbuildError
+from ytbuild.base.reporter import Reporter
 from ytbuild.cluster import files, nodes, tables
 from ytbuild.cluster.connection import Connection
 from ytbuild.config.checks import row_weight
@@ -34,6 +35,11 @@ class ProdClient(Client):
         self._log_dir = os.path.join(config.build_dir, "log")
         self._operations: list[Handle] = []
         self._closing = False
+
+    @property
+    def location(self) -> str:
+        """The address of the cluster's proxy."""
+        return self._connection.proxy
 
     def __enter__(self) -> ProdClient:
         return self
@@ -157,13 +163,13 @@ class ProdClient(Client):
             raise QueryError(f"max_row_weight is {max_row_weight!r}", "give a size of at most 128M, such as 64M")
         return operation.run_query(self._connection, query, pool, self._log_dir, max_row_weight)
 
-    def start_operation(self, spec: OperationSpec, warned: Callable[[str], None]) -> OperationHandle:
-        """Start an operation and return at once; `warned` hears, from any thread, of what is not as it should be.
+    def start_operation(self, spec: OperationSpec, reporter: Reporter) -> OperationHandle:
+        """Start an operation and return at once; the reporter hears, from any thread, what is not as it should be.
 
         Raises a `YtbuildError` for what can be known at once, such as a missing input table.
         """
         self._connection.hide(spec.environment[name] for name in spec.secret_names)
-        started = operation.start(self._connection, spec, self._archive, warned, self._log_dir)
+        started = operation.start(self._connection, spec, self._archive, reporter, self._log_dir)
         self._operations.append(started)
         if self._closing:
             # A thread of stage code's, while the others are being aborted.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, State
@@ -12,6 +12,7 @@ from ytbuild.backends.prod.handle import Handle
 from ytbuild.backends.prod.query import QueryOperation, run_query, start_query
 from ytbuild.backends.prod.submission import Before
 from ytbuild.base.errors import ClusterError, OperationFailed
+from ytbuild.base.reporter import Reporter, Warned
 from ytbuild.cluster import pages
 from ytbuild.cluster.connection import Connection
 
@@ -24,12 +25,12 @@ def start(
     connection: Connection,
     spec: OperationSpec,
     archive: str | None,
-    warned: Callable[[str], None],
+    reporter: Reporter,
     log_dir: str,
 ) -> ProdOperation | QueryOperation:
     """Start an operation, or the query of one of kind yql, and return at once.
 
-    `archive` is the Cypress path of the code that jobs get, if there is any. `warned` hears, once, when the cluster
+    `archive` is the Cypress path of the code that jobs get, if there is any. `reporter` hears, once, when the cluster
     has too many operations. `log_dir` is where the whole of what went wrong is written. Raises `TableError` for a
     missing input table, `TypedJobError` when a TypedJob cannot be sent, `ValueError` for a TypedJob beside a command,
     and `ClusterError` for what the cluster says.
@@ -39,8 +40,8 @@ def start(
     typed_job.check(spec)
     with connection.doing(spec.label):
         before = submission.prepare(connection, spec)
-        started = submission.start(connection, spec, archive, before, warned)
-    return ProdOperation(connection, spec, before, started, warned, log_dir)
+        started = submission.start(connection, spec, archive, before, reporter)
+    return ProdOperation(connection, spec, before, started, reporter, log_dir)
 
 
 class ProdOperation(Handle):
@@ -52,13 +53,13 @@ class ProdOperation(Handle):
         spec: OperationSpec,
         before: Before,
         started: submission.Started,
-        warned: Callable[[str], None],
+        reporter: Reporter,
         log_dir: str,
     ) -> None:
         super().__init__(connection, spec, started.id, pages.of_operation(connection, started.id))
         self._before = before
         self._finalize = started.finalize
-        self._warned = warned
+        self._reporter = reporter
         self._log_dir = log_dir
         self._attributes = [*_ATTRIBUTES, "unrecognized_spec"] if spec.passed_on.get("spec") else _ATTRIBUTES
 
@@ -87,7 +88,8 @@ class ProdOperation(Handle):
             unknown = set(self._spec.passed_on["spec"]) & set(found["unrecognized_spec"])
             if unknown:
                 keys = ", ".join(sorted(unknown))
-                self._warned(f"{self._spec.label}: the cluster does not know these keys of spec: {keys}")
+                warning = f"{self._spec.label}: the cluster does not know these keys of spec: {keys}"
+                self._reporter.event(Warned(warning))
         return found
 
     def _stop(self) -> None:

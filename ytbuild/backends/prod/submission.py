@@ -13,6 +13,7 @@ from ytbuild.backends.base import OperationSpec
 from ytbuild.backends.prod import typed_job
 from ytbuild.backends.prod.official_spec import build
 from ytbuild.base.errors import ClusterError, OperationFailed, TableError
+from ytbuild.base.reporter import Reporter, Warned
 from ytbuild.base.signals import undisturbed
 from ytbuild.cluster import nodes
 from ytbuild.cluster.commands import RESOLVE_ERROR, Answer, Command
@@ -72,7 +73,7 @@ def prepare(connection: Connection, spec: OperationSpec) -> Before:
 
 
 def start(
-    connection: Connection, spec: OperationSpec, archive: str | None, before: Before, warned: Callable[[str], None]
+    connection: Connection, spec: OperationSpec, archive: str | None, before: Before, reporter: Reporter
 ) -> Started:
     """Start an operation; the cluster creates its output table, if there is none, and only when it can start."""
     client = connection.client()
@@ -85,7 +86,7 @@ def start(
         with connection.translated(spec.label):
             body = builder.build(client)
     parameters = {"operation_type": spec.kind, "spec": body}
-    queue = _Queue(connection, spec, warned, builder.get_toucher(client=client))
+    queue = _Queue(connection, spec, reporter, builder.get_toucher(client=client))
     return Started(
         queue.start(parameters), lambda state: builder.get_finalizer(body, client=connection.client())(state)
     )
@@ -127,11 +128,11 @@ class _Queue:
     """Waits until the cluster has room for an operation."""
 
     def __init__(
-        self, connection: Connection, spec: OperationSpec, warned: Callable[[str], None], touch: Callable[[], None]
+        self, connection: Connection, spec: OperationSpec, reporter: Reporter, touch: Callable[[], None]
     ) -> None:
         self._connection = connection
         self._spec = spec
-        self._warned = warned
+        self._reporter = reporter
         self._touch = touch
         self._pool = f"the pool {spec.resources.pool} has too many operations"
 
@@ -152,7 +153,8 @@ class _Queue:
                 if time.monotonic() >= deadline:
                     raise self._no_room(error, seconds) from None
             if pause == _FIRST_PAUSE:
-                self._warned(f"{self._spec.label}: {self._pool}; trying again for up to {seconds:g} s")
+                waiting = f"{self._spec.label}: {self._pool}; trying again for up to {seconds:g} s"
+                self._reporter.event(Warned(waiting))
             time.sleep(max(0, min(pause, deadline - time.monotonic())))
             pause = min(_LONGEST_PAUSE, pause * 2)
             with self._connection.translated(self._spec.label):
