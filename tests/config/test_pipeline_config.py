@@ -270,7 +270,10 @@ def test_another_mode_is_refused(pipeline: Pipeline, value: str) -> None:
     assert f"{CONFIG}:4:" in said and "pipeline.mode" in said
 
 
-@pytest.mark.parametrize("value", ["home/x", "/home/x", "5", "''", "[//x]"])
+@pytest.mark.parametrize(
+    "value",
+    ["home/x", "/home/x", "5", "''", "[//x]", "//x//y", "//x/../y", "//x//", "'//x/@y'", "'//x[#1]'", "'#1-2-3-4'"],
+)
 def test_a_build_folder_that_is_no_cypress_path_is_refused(pipeline: Pipeline, value: str) -> None:
     pipeline.configure(f"build_folder: {value}")
     assert "pipeline.build_folder" in refused(pipeline)
@@ -283,12 +286,18 @@ def test_the_interpreter_for_dev_is_read(pipeline: Pipeline) -> None:
 
 def test_prod_needs_a_build_folder_for_a_stage_with_code(pipeline: Pipeline) -> None:
     pipeline.configure("mode: prod")
-    said = refused(pipeline)
+    said = refused(pipeline, "run", "--dry-run")
     assert "pipeline.build_folder" in said and "first" in said
+
+
+def test_a_build_needs_no_build_folder(pipeline: Pipeline) -> None:
+    pipeline.configure("mode: prod")
+    plan(pipeline)
 
 
 def test_prod_needs_no_build_folder_where_no_stage_has_code(pipeline: Pipeline) -> None:
     pipeline.configure("mode: prod")
     (pipeline.root / "stages/first/src/mapper.py").unlink()
     (pipeline.root / "stages/first/src").rmdir()
-    plan(pipeline)
+    pipeline.write("stages/first/config.yaml", "client: {operations: {sort: {input_table: //t, sort_by: a}}}\n")
+    assert pipeline.run("run", "--dry-run").returncode == 0

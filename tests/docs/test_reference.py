@@ -20,6 +20,8 @@ from tests.docs import console, pages
 from tests.docs.interface import COMMAND_NAMES, command, error_classes, options
 from tests.support import STAGE_CONFIG, Pipeline
 from ytbuild.backends.base import Client, OperationHandle, Resources
+from ytbuild.backends.dev.backend import DevBackend
+from ytbuild.backends.prod.backend import ProdBackend
 from ytbuild.base import shipped
 from ytbuild.cli.main import cli
 from ytbuild.config import access
@@ -28,7 +30,7 @@ from ytbuild.config import prod as prod_config
 from ytbuild.config import stage as stage_config
 from ytbuild.config.documents import Documents
 from ytbuild.graph import rules
-from ytbuild.run import operations, settings
+from ytbuild.run import settings
 
 CONFIGURATION = pages.read(pages.REFERENCE / "configuration.md")
 ARCHIVE = pages.read(pages.REFERENCE / "archive.md")
@@ -131,7 +133,7 @@ def test_the_keys_for_the_clusters_spec_are_those_of_the_rules() -> None:
 
 def test_the_keys_without_effect_are_those_that_a_run_warns_of() -> None:
     text = pages.section(CONFIGURATION, "## Operations")
-    without, in_dev = set(operations._IGNORED["prod"]), set(operations._IGNORED["dev"])
+    without, in_dev = set(ProdBackend.ignored_keys), set(DevBackend.ignored_keys)
     sentence = next(line for line in text.splitlines() if line.startswith("Two keys are known and have no effect"))
     assert without <= set(pages.code_spans(sentence))
     (sentence,) = re.findall(r"In dev `ytbuild run` warns when[^.]*", text)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from ytbuild.backends.yql_helpers import YqlHelpers
 from ytbuild.base.reporter import Reporter
 from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
+
+if TYPE_CHECKING:
+    from ytbuild.config.checks import Section
+    from ytbuild.config.pipeline import PipelineConfig
+    from ytbuild.graph.plan import Plan
 
 State = Literal["running", "completed", "failed", "aborted"]
 """How an operation stands, in the cluster's words."""
@@ -124,6 +129,42 @@ class OperationProgress:
     jobs: int
     jobs_running: int = 0
     jobs_failed: int = 0
+
+
+class Backend(ABC):
+    """What a backend says of itself, connected to nothing: its limits, and what an operation would be there.
+
+    A run and a dry run ask the same. `ignored_keys` are those keys of operation blocks that change results elsewhere
+    and do nothing here, `ignored_options` the options of a run that do nothing here.
+    """
+
+    name: ClassVar[str]
+    ignored_keys: ClassVar[tuple[str, ...]]
+    ignored_options: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def check_plan(self, plan: Plan) -> None:
+        """Raise a `UsageError` when the code of a plan cannot get to its jobs."""
+
+    @abstractmethod
+    def check(self, spec: OperationSpec, block: Section) -> None:
+        """Raise a `UsageError` for what cannot run here; `block` is the operation's: where its keys stand."""
+
+    @abstractmethod
+    def job_count(self, leg: str, asked: int | None) -> int:
+        """Return how many jobs a leg gets, 0 where the backend decides that later; `asked` is what its block says."""
+
+    @abstractmethod
+    def unchecked(self, spec: OperationSpec) -> list[str]:
+        """Return what of an operation nobody looks at here, in words."""
+
+    @abstractmethod
+    def archive(self, config: PipelineConfig, key: str) -> str | None:
+        """Return the Cypress path of the archive of a key, None where it lies on no cluster."""
+
+    @abstractmethod
+    def described(self, spec: OperationSpec, archive: str | None) -> list[str]:
+        """Return an operation as lines of text, without secrets; `archive` is the Cypress path of its code."""
 
 
 class OperationHandle(Protocol):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ytbuild.base.errors import CypressPathError
+
 VALUE, ATTRIBUTES = "$value", "$attributes"
 
 _MARKS_OF_RICH_PATHS = "<[{"
@@ -26,13 +28,23 @@ def rich_path(path: str, **attributes: Any) -> Any:
 
 
 def parsed_path(path: str) -> tuple[str, dict[str, Any]]:
-    """Return a path without its attributes, ranges and columns, and those."""
+    """Return a path without its attributes, ranges and columns, and those.
+
+    Raises `CypressPathError` when they are not what YTsaurus has there.
+    """
     if not set(_MARKS_OF_RICH_PATHS) & set(path):
         return path, {}
     from yt.wrapper.ypath import TablePath
+    from yt.ypath import YPathError
+    from yt.yson import YsonError
 
-    found = plain(TablePath(path).to_yson_type())
-    return (found[VALUE], dict(found[ATTRIBUTES])) if isinstance(found, dict) else (str(found), {})
+    try:
+        value = plain(TablePath(path).to_yson_type())
+    except (YPathError, YsonError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        hint = 'YTsaurus docs, "YPath", say how attributes, columns and ranges are written'
+        raise CypressPathError(path, f"cannot be read: {reason}", hint) from None
+    return (value[VALUE], dict(value[ATTRIBUTES])) if isinstance(value, dict) else (str(value), {})
 
 
 def plain(value: Any) -> Any:

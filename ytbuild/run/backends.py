@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ytbuild.archive import manifest as manifests
 from ytbuild.archive.chunks import WRAPPERS
 from ytbuild.archive.manifest import Manifest
-from ytbuild.backends.base import Client, OperationSpec
+from ytbuild.backends.base import Backend, Client, OperationSpec
 from ytbuild.backends.dev.client import DevClient
 from ytbuild.base.errors import ConfigError
 from ytbuild.base.reporter import Event, Reporter
 from ytbuild.build import build_archive
 from ytbuild.cluster.connection import connect
+from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.graph.plan import Plan, Planner
 from ytbuild.store.local import LocalStore
 from ytbuild.store.remote import CypressStore
@@ -42,6 +44,32 @@ class Code:
     earlier: str | None = None
 
 
+def chosen(config: PipelineConfig) -> Backend:
+    """Return the backend that a configuration chooses; nothing is connected."""
+    if config.mode == "prod":
+        from ytbuild.backends.prod.backend import ProdBackend
+
+        return ProdBackend()
+    from ytbuild.backends.dev.backend import DevBackend
+
+    return DevBackend()
+
+
+def opened(
+    planner: Planner,
+    code: Code,
+    reporter: Reporter,
+    known_secrets: dict[str, str],
+    *,
+    keep_sandboxes: bool,
+    strict: bool,
+) -> AbstractContextManager[Client]:
+    """Give the client of the backend that the configuration chooses, with the code where its jobs find it."""
+    if planner.config.mode == "prod":
+        return prod(planner, code, reporter, known_secrets)
+    return dev(planner, code, reporter, keep_sandboxes=keep_sandboxes, strict=strict)
+
+
 @contextlib.contextmanager
 def dev(planner: Planner, code: Code, reporter: Reporter, *, keep_sandboxes: bool, strict: bool) -> Iterator[Client]:
     """Give the client of this machine, with the code built."""
@@ -65,7 +93,7 @@ def prod(planner: Planner, code: Code, reporter: Reporter, known_secrets: dict[s
         if code.earlier is not None:
             archive: str | None = _earlier_there(cypress_store(planner.config, connection), code, reporter)
         elif planner.config.build_folder is None:
-            # The plan has made sure that no enabled stage has code.
+            # The backend has made sure that no enabled stage has code.
             archive = None
         else:
             archive = build_and_send(planner, connection, code.plan, reporter).archive

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,9 @@ from ytbuild.backends.base import Client, OperationHandle, OperationProgress, Op
 from ytbuild.base.errors import JobFailed
 from ytbuild.base.reporter import Event, Reporter
 from ytbuild.graph.plan import Plan
-from ytbuild.run import blocks, operations
+from ytbuild.run import blocks
 from ytbuild.run.missing import advice
-from ytbuild.run.operations import Given
+from ytbuild.run.operations import Given, Resolver
 from ytbuild.run.stage import StageContext
 
 
@@ -125,11 +124,11 @@ class StartedOperation:
 class PlanLauncher:
     """Starts the operations of one run; `started` are those that it has started."""
 
-    def __init__(self, plan: Plan, client: Client, reporter: Reporter, known_secrets: Mapping[str, str]) -> None:
-        self._plan = plan
+    def __init__(self, resolver: Resolver, client: Client, reporter: Reporter) -> None:
+        self._resolver = resolver
+        self._plan = resolver.plan
         self._client = client
         self._reporter = reporter
-        self._secrets = known_secrets
         self.started: list[StartedOperation] = []
 
     def run(self, context: StageContext, kind: str, block: Any, given: Given) -> OperationResult:
@@ -140,9 +139,10 @@ class PlanLauncher:
         """Start an operation of stage code; raises a `UsageError` for what is wrong with its block."""
         stage = next(stage for stage in self._plan.stages if stage.name == context.name)
         operation = blocks.operation(self._plan, stage, kind, block)
-        if given.output_schema is not None and self._plan.config.mode == "dev":
-            context.logger.debug("dev does not check output_schema")
-        return self.start_spec(operations.resolved(self._plan, stage, operation, self._secrets, given))
+        spec = self._resolver.resolved(stage, operation, given)
+        for text in self._resolver.backend.unchecked(spec):
+            context.logger.debug(text)
+        return self.start_spec(spec)
 
     def start_spec(self, spec: OperationSpec) -> StartedOperation:
         """Start a resolved operation."""

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ytbuild.backends.base import Client, OperationSpec
+from ytbuild.backends.base import Backend, Client, OperationSpec
 from ytbuild.base.errors import ConfigError, OperationFailed, YtbuildError
 from ytbuild.base.reporter import SILENT, Event, Reporter, Warned
 from ytbuild.config import documents, secrets
 from ytbuild.config.stage import StageConfig
 from ytbuild.graph.plan import Plan, Planner, check_stage_selection
-from ytbuild.run import backends, operations, traces
+from ytbuild.run import backends, traces
 from ytbuild.run.backends import Code
 from ytbuild.run.discovery import importing_from, stage_class
 from ytbuild.run.launch import PlanLauncher
+from ytbuild.run.operations import Resolver
 from ytbuild.run.stage import DebugContext, StageContext, StageDependencies
-from ytbuild.store.remote import archive_path
 
 if TYPE_CHECKING:
     from ytbuild.run.registry import PipelineScript, StageRegistry
@@ -85,7 +85,8 @@ class PlannedRun:
     """What a run would do: nothing has been built, imported or started.
 
     `key` is that of the archive, perhaps shortened, and `archive` the Cypress path of the code that jobs on a cluster
-    would get, None in dev and without any code. `registry` has the stage classes that a `pipeline.py` registers.
+    would get, None in dev and without any code. `backend` is asked what they would be there; `registry` has the stage
+    classes that a `pipeline.py` registers.
     """
 
     plan: Plan
@@ -94,6 +95,7 @@ class PlannedRun:
     warnings: tuple[str, ...]
     key: str
     archive: str | None
+    backend: Backend
     registry: StageRegistry | None
 
 
@@ -102,35 +104,35 @@ def planned(planner: Planner, options: RunOptions) -> PlannedRun:
 
     Raises a `UsageError` for whatever would not run.
     """
-    mode = planner.config.mode
+    backend = backends.chosen(planner.config)
     selected = _selected(planner, options)
     registry = None if options.script is None else _registered(options.script)
     plan = planner.plan()
+    backend.check_plan(plan)
     known_secrets = secrets.load(planner.config.directory)
+    resolver = Resolver(plan, backend, known_secrets)
     stages: list[PlannedStage] = []
-    warnings = _pointless(options) if mode == "prod" else []
+    warnings = _pointless(options, backend)
     for stage in plan.stages:
         if stage.name not in selected:
             continue
         has_code = os.path.isfile(os.path.join(stage.directory, "stage.py"))
         if has_code and registry is not None:
             registry.stage_class(stage.name)
-        find = operations.declared_beside_code if has_code else operations.declared
-        specs = find(plan, stage, known_secrets)
-        ignored = operations.ignored(stage, mode)
+        specs = resolver.declared_beside_code(stage) if has_code else resolver.declared(stage)
+        ignored = resolver.ignored(stage)
         if ignored:
-            warnings.append(f"stage {stage.name}: {mode} takes no notice of {', '.join(ignored)}")
+            warnings.append(f"stage {stage.name}: {backend.name} takes no notice of {', '.join(ignored)}")
         stages.append(PlannedStage(stage.name, has_code, tuple(specs)))
-    archive = None
-    if mode == "prod" and planner.config.build_folder is not None:
-        archive = archive_path(planner.config.build_folder, _key(plan, options))
     key = _key(plan, options)
-    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings), key, archive, registry)
+    archive = backend.archive(planner.config, key)
+    return PlannedRun(plan, tuple(stages), known_secrets, tuple(warnings), key, archive, backend, registry)
 
 
-def _pointless(options: RunOptions) -> list[str]:
+def _pointless(options: RunOptions, backend: Backend) -> list[str]:
     given = {"--strict": options.strict, "--keep-sandboxes": options.keep_sandboxes}
-    return [f"prod takes no notice of {option}" for option, is_given in given.items() if is_given]
+    pointless = [option for option, is_given in given.items() if is_given and option in backend.ignored_options]
+    return [f"{backend.name} takes no notice of {option}" for option in pointless]
 
 
 def _key(plan: Plan, options: RunOptions) -> str:
@@ -166,7 +168,7 @@ def run_stages(planner: Planner, options: RunOptions, reporter: Reporter = SILEN
     for warning in to_run.warnings:
         reporter.event(Warned(warning))
     with _backend(planner, to_run, options, reporter) as client, importing_from(planner.config.directory):
-        launcher = PlanLauncher(to_run.plan, client, reporter, to_run.secrets)
+        launcher = PlanLauncher(Resolver(to_run.plan, to_run.backend, to_run.secrets), client, reporter)
         names = [stage.name for stage in to_run.stages]
         skipped = [stage.name for stage in to_run.plan.stages if stage.name not in names]
         runner = _Runner(planner, client, launcher, to_run.registry, skipped)
@@ -191,9 +193,8 @@ def _backend(
 ) -> AbstractContextManager[Client]:
     specs = tuple(spec for stage in to_run.stages for spec in stage.operations)
     code = Code(to_run.plan, specs, options.archive)
-    if planner.config.mode == "prod":
-        return backends.prod(planner, code, reporter, to_run.secrets)
-    return backends.dev(planner, code, reporter, keep_sandboxes=options.keep_sandboxes, strict=options.strict)
+    keep, strict = options.keep_sandboxes, options.strict
+    return backends.opened(planner, code, reporter, to_run.secrets, keep_sandboxes=keep, strict=strict)
 
 
 def _selected(planner: Planner, options: RunOptions) -> tuple[str, ...]:

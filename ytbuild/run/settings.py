@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ytbuild.backends.base import Resources
-from ytbuild.base.errors import CypressPathError, QueryError
+from ytbuild.base.errors import CypressPathError
 from ytbuild.config import cypress_path, secrets
 from ytbuild.config.stage import Operation, required
 from ytbuild.graph.rules import OperationRule
@@ -19,19 +19,6 @@ DOCKER_AUTH = {"username": "DOCKER_AUTH_USERNAME", "password": "DOCKER_AUTH_PASS
 
 _GIB = 1 << 30
 _OWN_LIMIT = "time_limit"
-
-
-def query(operation: Operation, mode: str) -> str:
-    """Return an operation's query; in dev it must be in the grammar that dev knows."""
-    text = str(required(operation, "query"))
-    if mode == "dev":
-        from ytbuild.yql.duckdb.engine import check_query
-
-        try:
-            check_query(text)
-        except QueryError as error:
-            raise operation.section.error("query", f"cannot run in dev: {error.message}", error.hint) from None
-    return text
 
 
 def seconds(operation: Operation, key: str) -> float | None:
@@ -50,10 +37,10 @@ def table(operation: Operation, key: str) -> str:
         raise operation.section.error(key, f"is {path!r}, which {error.problem}", error.hint) from None
 
 
-def columns(operation: Operation, mode: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def columns(operation: Operation) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Return `sort_by`, `reduce_by`, and those columns of `sort_by` that go downwards."""
     section = operation.section
-    sort_by, descending = _sort_columns(operation, mode)
+    sort_by, descending = _sort_columns(operation)
     reduce_by = section.texts("reduce_by")
     if operation.kind == "sort":
         required(operation, "sort_by")
@@ -68,18 +55,11 @@ def columns(operation: Operation, mode: str) -> tuple[tuple[str, ...], tuple[str
     return sort_by, reduce_by, descending
 
 
-def _sort_columns(operation: Operation, mode: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _sort_columns(operation: Operation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the columns to sort by, and those of them that go downwards."""
     value = operation.settings.get("sort_by")
-    ordered = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-    if not ordered or not isinstance(value, list):
+    if not isinstance(value, list) or not any(isinstance(item, dict) for item in value):
         return operation.section.texts("sort_by"), ()
-    if mode == "dev":
-        raise operation.section.error(
-            "sort_by",
-            f"gives an order to the column {ordered[0].get('name')!r}",
-            "dev sorts ascending: name it only",
-        )
     names: list[str] = []
     descending: list[str] = []
     for item in value:
@@ -95,18 +75,13 @@ def _sort_columns(operation: Operation, mode: str) -> tuple[tuple[str, ...], tup
     return tuple(names), tuple(descending)
 
 
-def job_count(operation: Operation, rule: OperationRule, first: bool, mode: str) -> int:
-    """Return how many jobs a leg gets, 0 where a cluster decides.
-
-    In dev a reducer gets one, so that no group is cut; a cluster divides the rows between groups.
-    """
-    if rule.kind == "map_reduce":
-        asked = operation.settings.get("map_job_count") if first else None
+def asked_jobs(operation: Operation, leg: str) -> int | None:
+    """Return how many jobs the block asks for a leg, None when it does not say."""
+    if operation.kind == "map_reduce":
+        asked = operation.settings.get("map_job_count") if leg == "map_reduce_mapper" else None
     else:
         asked = _resource(operation, "job_count")
-    if mode == "dev":
-        return 1 if rule.kind == "reduce" or not first else int(asked or 1)
-    return int(asked or (0 if "reduce" in rule.kind else 1))
+    return None if asked is None else int(asked)
 
 
 def resources(operation: Operation) -> Resources:
