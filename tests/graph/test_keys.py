@@ -236,7 +236,7 @@ def test_another_script_changes_the_key_of_the_wrappers(pipeline: Pipeline) -> N
     assert _keys(pipeline)["wrappers"] != before
 
 
-@pytest.mark.parametrize("name", ["wrappers/python.sh", "operations/map.yaml"])
+@pytest.mark.parametrize("name", ["wrappers/python.sh", "operations/map.yaml", "operations/common.yaml"])
 def test_the_text_of_a_rule_changes_the_key_of_the_wrappers(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

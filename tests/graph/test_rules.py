@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from ytbuild.base import shipped
 from ytbuild.config.documents import Documents
 from ytbuild.graph import rules
 
@@ -33,6 +35,20 @@ def test_the_keys_passed_on_are_those_that_the_client_knows(kind: str, tmp_path:
     builder = getattr(yt.wrapper, BUILDERS[kind])
     known = {name for name in dir(builder) if not name.startswith(("_", "begin_"))} - NOT_SETTINGS
     assert rules.load(Documents(str(tmp_path))).operations[kind].passed_on == known
+
+
+def test_what_all_kinds_pass_on_stands_once(tmp_path: Path) -> None:
+    passed_on = [
+        rule.passed_on for kind, rule in rules.load(Documents(str(tmp_path))).operations.items() if kind in BUILDERS
+    ]
+    common = yaml.safe_load(shipped.rule("operations/common.yaml"))["passed_on"]
+    assert frozenset(common) == frozenset.intersection(*passed_on) and len(common) == len(set(common))
+    own = [yaml.safe_load(shipped.rule(f"operations/{kind}.yaml"))["passed_on"] for kind in BUILDERS]
+    assert not any(set(keys) & set(common) for keys in own)
+
+
+def test_a_query_passes_nothing_on(tmp_path: Path) -> None:
+    assert rules.load(Documents(str(tmp_path))).operations["yql"].passed_on == frozenset()
 
 
 def test_every_kind_has_a_builder(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""`rules/operations/*.yaml`: which legs an operation has, which scripts they look for, their wrapper template."""
+"""`rules/operations/*.yaml`: which legs an operation has, which scripts they look for, their wrapper template.
+
+`common.yaml` is no kind: it has the keys for which `common` stands in the others.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from ytbuild.config.documents import Documents
 from ytbuild.config.stage import OperationKeys
 
 KINDS = ("map", "vanilla", "map_reduce", "reduce", "sort", "yql")
+_COMMON = "common"
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,19 @@ class Rules:
 
 def load(documents: Documents) -> Rules:
     """Return the rules that ship with ytbuild."""
-    texts = {kind: shipped.rule(f"operations/{kind}.yaml") for kind in KINDS}
-    operations = {kind: _operation(kind, documents.constant(text)) for kind, text in texts.items()}
+    texts = {name: shipped.rule(f"operations/{name}.yaml") for name in (_COMMON, *KINDS)}
+    values = {name: documents.constant(text) for name, text in texts.items()}
+    common = frozenset(values[_COMMON]["passed_on"])
+    operations = {kind: _operation(kind, values[kind], common) for kind in KINDS}
     names = sorted({leg.wrapper for rule in operations.values() for leg in rule.legs})
     templates = {name: shipped.rule(f"wrappers/{name}") for name in names}
     text = framed((*texts.values(), *templates.values()))
     return Rules(operations, {name: data.decode() for name, data in templates.items()}, text)
 
 
-def _operation(kind: str, values: dict[str, Any]) -> OperationRule:
+def _operation(kind: str, values: dict[str, Any], common: frozenset[str]) -> OperationRule:
     legs = tuple(Leg(leg["name"], leg["setting"], tuple(leg["scripts"]), leg["wrapper"]) for leg in values["legs"])
-    return OperationRule(kind, legs, frozenset(values["keys"]), frozenset(values["passed_on"]))
+    passed_on = frozenset(values["passed_on"])
+    if _COMMON in passed_on:
+        passed_on = passed_on - {_COMMON} | common
+    return OperationRule(kind, legs, frozenset(values["keys"]), passed_on)
