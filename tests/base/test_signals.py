@@ -41,7 +41,10 @@ def test_a_signal_that_was_ignored_stays_ignored(number: signal.Signals) -> None
 
 def test_a_child_ignores_no_signal() -> None:
     body = "subprocess.run(['grep', 'SigIgn', '/proc/self/status'])"
-    assert said(body, "HUP INT TERM QUIT CHLD USR1") == ["SigIgn:", "0" * 16]
+    name, mask = said(body, "HUP INT TERM QUIT CHLD USR1")
+    assert name == "SigIgn:"
+    # glibc's posix_spawn leaves signals of its own ignored (32, 33), and they are no program's business.
+    assert not [number for number in signal.valid_signals() if int(mask, 16) >> (number - 1) & 1]
 
 
 def test_the_status_of_a_child_is_kept_where_sigchld_was_ignored() -> None:
