@@ -54,12 +54,6 @@ def room_of(module: str) -> str:
     return ""
 
 
-def is_built(room: str) -> bool:
-    """Tell whether a room is there yet."""
-    path = PACKAGE.joinpath(*room.split("."))
-    return path.is_dir() or path.with_suffix(".py").exists()
-
-
 def forbidden_imports(file: File, modules: Iterable[str]) -> list[str]:
     """Return the arrows that the order does not allow, each with its line."""
     room = room_of(file.module)
