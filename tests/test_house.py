@@ -21,7 +21,7 @@ MOST_LINES_OF_A_FILE = 330
 MOST_LINES_OF_A_FUNCTION = 40
 
 # Still to be mended: an entry goes with what it excuses.
-LONG_FILES = {"ytbuild.cluster.connection", "ytbuild.store.remote"}
+LONG_FILES: set[str] = set()
 LONG_FUNCTIONS = {
     "ytbuild.build._make",
     "ytbuild.jobenv.requirements.install",

@@ -15,13 +15,13 @@ from ytbuild.archive.segments import Segment, segments
 from ytbuild.base.errors import ArchiveError, ClusterError, ConfigError
 from ytbuild.base.reporter import SILENT, Event, Reporter
 from ytbuild.build import build_archive
-from ytbuild.cluster.commands import Cluster
 from ytbuild.cluster.connection import Connection
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.graph.plan import Plan, Planner
 from ytbuild.store.local import LocalStore, StoredArchive
 from ytbuild.store.remote import Conflict, CypressStore, Presence, SegmentVanished, Upload
-from ytbuild.store.sending import Pause, SegmentSender, Transfer
+from ytbuild.store.segment_upload import SegmentUpload
+from ytbuild.store.transfer import OtherUpload, Transfer
 
 WHOLE_ARCHIVE = 32 << 20
 """An archive up to this size goes up in one write."""
@@ -99,23 +99,23 @@ class UploadDone(Event):
     result: UploadResult
 
 
-def cypress_store(config: PipelineConfig, cluster: Cluster) -> CypressStore:
+def cypress_store(config: PipelineConfig, connection: Connection) -> CypressStore:
     """Return the store in a pipeline's `build_folder`; raises `ConfigError` when there is none."""
     if config.build_folder is None:
         raise ConfigError(
             f"{config.label}: pipeline.build_folder is missing",
             "give the Cypress folder that the code goes to, such as //home/me/build",
         )
-    return CypressStore(cluster, config.build_folder, config.prod.expiration_days)
+    return CypressStore(connection, config.build_folder, config.prod.expiration_days)
 
 
 def built_archive(planner: Planner, key: str) -> tuple[StoredArchive, bytes]:
     """Return an archive of the local store and its manifest as bytes; raises `ArchiveError` when one is gone."""
     local = LocalStore(planner.build_dir, planner.index)
-    found = local.find(key)
+    archive = local.find(key)
     with contextlib.suppress(OSError), open(local.manifest_path(key), "rb") as file:
-        if found is not None:
-            return found, file.read()
+        if archive is not None:
+            return archive, file.read()
     raise ArchiveError(f"the archive {key} is gone from {planner.build_dir}", "build again")
 
 
@@ -124,13 +124,13 @@ def plan_upload(store: CypressStore, archive: StoredArchive, manifest: bytes) ->
     parts = segments(archive.summary)
     size = archive.summary.size
     whole = size <= WHOLE_ARCHIVE
-    present = store.look(_upload(archive, manifest), refresh=False)
+    present = store.look(archive.summary.key, refresh=False)
     missing: Sequence[Segment] = ()
     if not present.archive:
         missing = parts if whole else store.missing(parts, refresh=False)
     return UploadPlan(
         archive.summary.key,
-        store.cluster.proxy,
+        store.connection.access.proxy,
         store.archive_path(archive.summary.key),
         whole,
         present.archive,
@@ -187,10 +187,6 @@ def send(
     return result
 
 
-def _upload(archive: StoredArchive, manifest: bytes) -> Upload:
-    return Upload(archive.summary.key, archive.summary.size, manifest)
-
-
 class _Uploading:
     """One upload."""
 
@@ -204,35 +200,35 @@ class _Uploading:
         reporter: Reporter,
     ) -> None:
         self._store = store
-        self._upload = _upload(archive, manifest)
+        self._upload = Upload(archive.summary.key, archive.summary.size, manifest)
         self._reporter = reporter
         self._parts = segments(archive.summary)
         self._whole = archive.summary.size <= WHOLE_ARCHIVE
         self._transfer = Transfer(archive.path, retry_seconds, reporter)
-        self._sender = SegmentSender(store, self._transfer, threads, reporter)
+        self._segments = SegmentUpload(store, self._transfer, threads, reporter)
         self._whole_sent = 0
         self._manifest_sent = 0
 
     def run(self) -> UploadResult:
         started = time.perf_counter()
-        present = self._store.look(self._upload, refresh=True)
-        if not (present.archive and present.manifest):
+        present = self._store.look(self._upload.key, refresh=True)
+        if not present.is_complete:
             self._reporter.event(UploadStarted(self._store.archive_path(self._upload.key)))
             self._bring_up(present)
         if not present.linked:
             self._store.link(self._upload.key)
         size = self._upload.size
-        sent = self._whole_sent + sum(self._sender.sent.values())
+        sent = self._whole_sent + sum(self._segments.sent.values())
         return UploadResult(
             key=self._upload.key,
-            proxy=self._store.cluster.proxy,
+            proxy=self._store.connection.access.proxy,
             archive=self._store.archive_path(self._upload.key),
             manifest=self._store.manifest_path(self._upload.key),
             link=self._store.link_path,
             size=size,
             whole=self._whole,
             segments=len(self._parts),
-            segments_sent=len(self._parts) if self._whole_sent else len(self._sender.sent),
+            segments_sent=len(self._parts) if self._whole_sent else len(self._segments.sent),
             bytes_sent=sent,
             bytes_skipped=max(0, size - sent),
             manifest_sent=self._manifest_sent,
@@ -242,25 +238,24 @@ class _Uploading:
     def _bring_up(self, present: Presence) -> None:
         """Publish the archive; a conflict means that somebody else is about to, or just has."""
         self._store.prepare()
-        pause = Pause(self._reporter, "another upload of the same archive")
+        other = OtherUpload(self._reporter, "another upload of the same archive")
         force = False
-        for vanished in range(_ROUNDS):
+        vanished = 0
+        while not present.is_complete:
+            if not self._whole and not present.archive:
+                self._segments.send_missing(self._parts)
             try:
-                while not (present.archive and present.manifest):
-                    if not self._whole and not present.archive:
-                        self._sender.send_missing(self._parts)
-                    try:
-                        self._publish(present, force)
-                        return
-                    except Conflict:
-                        before, present = present, self._store.look(self._upload, refresh=False)
-                        # What is in the way and not what we would write is replaced, but only if it stays.
-                        force = pause.count > 1 and before == present
-                        if not (present.archive and present.manifest):
-                            pause()
+                self._publish(present, force)
                 return
+            except Conflict:
+                before, present = present, self._store.look(self._upload.key, refresh=False)
+                # What is in the way and not what we would write is replaced, but only if it stays.
+                force = other.count > 1 and before == present
+                if not present.is_complete:
+                    other.wait()
             except SegmentVanished:
-                if vanished == _ROUNDS - 1:
+                vanished += 1
+                if vanished == _ROUNDS:
                     raise ClusterError(
                         f"segments vanish from {self._store.folder}/segments while they are joined",
                         "something removes them: stop it, and upload again",

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-import ytbuild.store.sending
+import ytbuild.store.transfer
 import ytbuild.upload
 from tests.cluster.running import Cluster, RealCluster
 from tests.support import Pipeline
@@ -46,7 +46,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Built:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for somebody else, and before it tries again, are short."""
-    monkeypatch.setattr(ytbuild.store.sending, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(ytbuild.store.transfer, "_FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture

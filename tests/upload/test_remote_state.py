@@ -285,7 +285,7 @@ def test_without_a_folder_in_the_configuration_there_is_no_store(place: Place) -
 
     config = Planner(str(place.built.pipeline.root), None, ("pipeline.build_folder=null",)).config
     with place.store() as store, pytest.raises(ConfigError, match=r"pipeline\.build_folder is missing"):
-        cypress_store(config, store.cluster)
+        cypress_store(config, store.connection)
 
 
 @pytest.mark.parametrize("change", [lambda place: None, Place.upload], ids=["empty", "uploaded"])

@@ -28,7 +28,8 @@ from tests.upload.place import Built, Place
 from ytbuild.archive.segments import segments
 from ytbuild.base.errors import ClusterError
 from ytbuild.base.reporter import SILENT
-from ytbuild.store.sending import SegmentSender, Transfer
+from ytbuild.store.segment_upload import SegmentUpload
+from ytbuild.store.transfer import Transfer
 from ytbuild.upload import WHOLE_ARCHIVE, plan_upload
 
 DAY = 24 * 3600
@@ -273,7 +274,7 @@ def test_a_dry_run_counts_the_segments_that_are_missing(in_segments: Place, edit
 
 def test_a_dry_run_says_how_many_segments_would_go_up(large_place: Place) -> None:
     with large_place.store() as store:
-        SegmentSender(store, Transfer(large_place.built.archive.path, 3, SILENT), 4, SILENT).send_missing(
+        SegmentUpload(store, Transfer(large_place.built.archive.path, 3, SILENT), 4, SILENT).send_missing(
             segments(large_place.built.archive.summary)[:10]
         )
     said = large_place.run("--dry-run").stderr.splitlines()[-1]

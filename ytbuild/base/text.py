@@ -57,6 +57,11 @@ def tail(path: str) -> str:
     with open(path, "rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - _TAIL_BYTES))
-        lines = file.read().decode("utf-8", "replace").rstrip().split("\n")
-    safe = ["".join(c if c.isprintable() or c == "\t" else "�" for c in line) for line in lines[-_TAIL_LINES:]]
+        return last_lines(file.read().decode("utf-8", "replace"))
+
+
+def last_lines(text: str) -> str:
+    """Return the last lines of a text, as `tail` does."""
+    lines = text[-_TAIL_BYTES:].rstrip().split("\n")[-_TAIL_LINES:]
+    safe = ["".join(c if c.isprintable() or c == "\t" else "�" for c in line) for line in lines]
     return "\n".join(f"  {line}" for line in safe) if any(safe) else ""

@@ -12,7 +12,7 @@ from ytbuild.cli.build import summary as build_summary
 from ytbuild.cli.options import Options, common_options
 from ytbuild.cli.text_reporter import PlainReporter, Words
 from ytbuild.cluster.connection import ClusterChosen
-from ytbuild.store.sending import UploadWaiting
+from ytbuild.store.transfer import UploadWaiting
 from ytbuild.upload import PackagingStarted, UploadDone, UploadPlan, UploadResult, UploadStarted
 
 

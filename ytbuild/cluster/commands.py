@@ -1,27 +1,40 @@
-"""What the store on a cluster asks of a connection to one; `connection.py` gives it."""
+"""Commands of the YTsaurus API, version 4, and the answers to them (YTsaurus docs, "Commands")."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ytbuild.base.errors import ClusterError
+from ytbuild.cluster.error_codes import RESOLVE_ERROR
 
-RESOLVE_ERROR = 500
-ALREADY_EXISTS = 501
-LOCK_CONFLICT = 402
-NO_SUCH_TRANSACTION = 11000
+_BARE = frozenset({"get", "list"})
+"""Commands that answer with the value itself when they are asked to, as the official client asks them."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command of the YTsaurus API, version 4, with its parameters and its input (YTsaurus docs, "Commands")."""
+    """One command with its parameters and its input."""
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     input: Any = None
+
+    @property
+    def label(self) -> str:
+        """What it does, and to which path."""
+        paths = (self.parameters.get(name) for name in ("path", "destination_path", "link_path"))
+        return f"{self.name} {next(filter(None, paths), '')}".strip()
+
+    @property
+    def sent_parameters(self) -> dict[str, Any]:
+        """The parameters as they are sent."""
+        return {**self.parameters, **({"return_only_value": True} if self.name in _BARE else {})}
+
+    def value_of(self, answer: Any) -> Any:
+        """Return the value in an answer to it."""
+        return answer["value"] if self.name == "exists" else answer
 
 
 @dataclass(frozen=True)
@@ -31,47 +44,16 @@ class Answer:
     value: Any = None
     error: ClusterError | None = None
 
+    def get(self) -> Any:
+        """Return the value; raises the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
 
-class Cluster(Protocol):
-    """A connection to a cluster; every method may be called from any thread and raises `ClusterError`."""
+    def get_if_exists(self) -> Any:
+        """Return the value, None when the path leads nowhere; raises every other error."""
+        return None if self.has(RESOLVE_ERROR) else self.get()
 
-    @property
-    def proxy(self) -> str:
-        """The proxy's address, as the user gave it."""
-        ...
-
-    def command(self, name: str, parameters: Mapping[str, Any]) -> Any:
-        """Send one light command and return its value."""
-        ...
-
-    def batch(self, commands: Sequence[Command]) -> list[Answer]:
-        """Send many light commands in as few requests as possible; they run in no order. Never raises for one of
-        them: each answer has its own error."""
-        ...
-
-    def write_file(self, path: str, data: Iterable[bytes], transaction: str, *, compress: bool = False) -> None:
-        """Write the content of a file that exists, in one attempt; the cluster computes its md5.
-
-        `compress` packs the data for the way only.
-        """
-        ...
-
-    def read_file(self, path: str) -> bytes:
-        """Return the content of a file."""
-        ...
-
-    def start(self, titles: Sequence[str]) -> list[str]:
-        """Start a transaction for each title, in one request; return their ids. They are kept alive from then on."""
-        ...
-
-    def commit(self, transactions: Sequence[str]) -> list[str]:
-        """Commit transactions, in one request; return those that were there to be committed."""
-        ...
-
-    def abort(self, transactions: Sequence[str]) -> None:
-        """Abort those of the transactions that are open; one that does not hear of it ends by itself."""
-        ...
-
-    def transaction(self, title: str) -> AbstractContextManager[str]:
-        """Give the id of a new transaction: committed when the block ends, aborted by an error."""
-        ...
+    def has(self, *codes: int) -> bool:
+        """Tell whether it ended with an error of one of these codes."""
+        return self.error is not None and not self.error.codes.isdisjoint(codes)

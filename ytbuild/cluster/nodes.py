@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ytbuild.base.errors import ClusterError, ConfigError, TableError
-from ytbuild.cluster.commands import ALREADY_EXISTS, RESOLVE_ERROR, Command
+from ytbuild.cluster.commands import Command
 from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.error_codes import ALREADY_EXISTS, RESOLVE_ERROR
 
 _NODE_TYPES = ("map_node", "table", "file")
 
@@ -23,28 +24,28 @@ def missing(path: str) -> TableError:
     return TableError(f"there is nothing at {path}", "correct the path")
 
 
+def attributes_command(path: str, names: Iterable[str], transaction: str | None = None) -> Command:
+    """Return the command that gets some attributes of a node, those that it has."""
+    within = {} if transaction is None else {"transaction_id": transaction}
+    return Command("get", {"path": f"{path}/@", "attributes": list(names), **within})
+
+
 def attributes(connection: Connection, path: str, names: Iterable[str], transaction: str | None = None) -> Any:
     """Return some attributes of a node, those that it has; raises `ClusterError` when there is no node."""
-    parameters: dict[str, Any] = {"path": f"{path}/@", "attributes": list(names)}
-    if transaction is not None:
-        parameters["transaction_id"] = transaction
-    found = connection.command("get", parameters)
-    # What `get` returns is bare or in a map, as the client asks for it.
-    return found["value"] if isinstance(found, Mapping) and set(found) == {"value"} else found
+    command = attributes_command(path, names, transaction)
+    return connection.command(command.name, command.parameters)
 
 
 def set_attribute(connection: Connection, path: str, name: str, value: Any, transaction: str) -> None:
     """Set an attribute of a node within a transaction."""
     parameters = {"path": f"{path}/@{name}", "transaction_id": transaction}
     (answer,) = connection.batch([Command("set", parameters, value)])
-    if answer.error is not None:
-        raise answer.error
+    answer.get()
 
 
 def exists(connection: Connection, path: str) -> bool:
     """Tell whether there is a node at a path."""
-    answer = connection.command("exists", {"path": path})
-    return bool(answer["value"] if isinstance(answer, Mapping) else answer)
+    return bool(connection.command("exists", {"path": path}))
 
 
 def make(
@@ -92,9 +93,9 @@ def _create(
 
 def _check_type(connection: Connection, path: str, node_type: str) -> None:
     """Raise `TableError` for a node of another type; a link to one of the right type will do."""
-    found = attributes(connection, path, ["type"])["type"]
-    if found != node_type:
-        raise TableError(f"{path} is a {found}, not a {node_type}", "choose another path, or remove what is there")
+    existing = attributes(connection, path, ["type"])["type"]
+    if existing != node_type:
+        raise TableError(f"{path} is a {existing}, not a {node_type}", "choose another path, or remove what is there")
 
 
 def create_path(connection: Connection, path: str, node_type: str) -> None:
@@ -120,10 +121,10 @@ def remove(connection: Connection, path: str, *, recursive: bool, force: bool) -
 
 def _is_full_folder(connection: Connection, path: str) -> bool:
     try:
-        found = attributes(connection, path, ["type", "count"])
+        node = attributes(connection, path, ["type", "count"])
     except ClusterError:
         return False
-    return bool(found.get("type") == "map_node" and found.get("count"))
+    return bool(node.get("type") == "map_node" and node.get("count"))
 
 
 def move(connection: Connection, source: str, destination: str, *, force: bool) -> None:

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ytbuild.base.errors import ClusterError, TableError
-from ytbuild.cluster import nodes
-from ytbuild.cluster.commands import RESOLVE_ERROR
+from ytbuild.cluster import nodes, pieces
 from ytbuild.cluster.connection import Connection
-from ytbuild.cluster.retry import Patience
-from ytbuild.cluster.writing import Destination, pieces_of
+from ytbuild.cluster.error_codes import RESOLVE_ERROR
 from ytbuild.rows import cluster_json
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 
@@ -33,10 +31,10 @@ def write(
     The table stays the same node, with its schema, its access rights and its other attributes.
     """
     encoded = (cluster_json.encoded(row, number, table) for number, row in enumerate(table_rows))
-    pieces = pieces_of(encoded)
+    content = pieces.pieces_of(encoded)
     # Bad rows, and whatever else goes wrong with the first ones, are found before the cluster hears of it.
-    first = next(pieces, None)
-    with connection.transaction(f"ytbuild: write {table}") as transaction:
+    first = next(content)
+    with connection.transactions.new(f"ytbuild: write {table}") as transaction:
         nodes.make(
             connection,
             table,
@@ -45,23 +43,25 @@ def write(
             make_parents=make_parents,
             attributes={} if replication_factor is None else {"replication_factor": replication_factor},
         )
-        if first is None and append:
+        if not first and append:
             return
         parameters = {
+            "path": table,
+            "transaction_id": transaction,
             "input_format": cluster_json.WRITTEN,
             "table_writer": {"max_row_weight": DEFAULT_MAX_ROW_WEIGHT},
         }
-        destination = Destination(connection, "write_table", table, transaction, parameters, compress=True)
-        destination.send(itertools.chain([first or []], pieces), append)
+        content = itertools.chain([first], content)
+        pieces.write(connection, "write_table", parameters, content, append=append, compress=True)
 
 
 def row_count(connection: Connection, table: str) -> int:
     """Return the number of rows of a table; raises `TableError` when there is none."""
     try:
-        found = nodes.attributes(connection, table, _ATTRIBUTES)
+        attributes = nodes.attributes(connection, table, _ATTRIBUTES)
     except ClusterError as error:
         raise _explained(error, connection, table) from None
-    return _checked_count(found, table)
+    return _checked_count(attributes, table)
 
 
 def read(connection: Connection, table: str) -> Iterator[Row]:
@@ -75,7 +75,7 @@ def read(connection: Connection, table: str) -> Iterator[Row]:
         with contextlib.ExitStack() as stack:
             # Not around the rows: what happens between them is the caller's.
             with connection.doing(what):
-                transaction = stack.enter_context(connection.transaction(f"ytbuild: read {table}"))
+                transaction = stack.enter_context(connection.transactions.new(f"ytbuild: read {table}"))
                 download = _Download.begin(connection, table, transaction, what)
             yield from download.rows()
             complete = True
@@ -95,7 +95,7 @@ class _Download:
         self._transaction = transaction
         self._what = what
         self._done = 0
-        self._patience = Patience(connection.config.retry_seconds)
+        self._backoff = connection.backoff()
 
     @classmethod
     def begin(cls, connection: Connection, table: str, transaction: str, what: str) -> _Download:
@@ -103,10 +103,10 @@ class _Download:
         parameters = {"path": table, "mode": "snapshot", "transaction_id": transaction}
         try:
             node = f"#{connection.command('lock', parameters)['node_id']}"
-            found = nodes.attributes(connection, node, _ATTRIBUTES, transaction)
+            attributes = nodes.attributes(connection, node, _ATTRIBUTES, transaction)
         except ClusterError as error:
             raise _explained(error, connection, table) from None
-        return cls(connection, node, _checked_count(found, table), transaction, what)
+        return cls(connection, node, _checked_count(attributes, table), transaction, what)
 
     def rows(self) -> Iterator[Row]:
         """Give all rows; a broken answer is taken up where it ended."""
@@ -119,7 +119,8 @@ class _Download:
                 if self._done < self._count:
                     raise self._cut_short()
             except ClusterError as error:
-                self._patience.wait(error, got_on=self._done > before)
+                if not error.transient or not self._backoff.wait(got_on=self._done > before):
+                    raise
 
     def _attempt(self) -> Iterator[Row]:
         with self._connection.translated(self._what):
@@ -172,19 +173,20 @@ class _Download:
         )
 
 
-def _checked_count(found: Any, table: str) -> int:
-    if found.get("type") != "table":
-        raise TableError(f"{table} is a {found.get('type')}, not a table", "correct the path")
-    if found.get("dynamic"):
+def _checked_count(attributes: Any, table: str) -> int:
+    if attributes.get("type") != "table":
+        raise TableError(f"{table} is a {attributes.get('type')}, not a table", "correct the path")
+    if attributes.get("dynamic"):
         raise TableError(
             f"{table} is a dynamic table", "ytbuild takes static tables only: dump it into one, or use yt.wrapper"
         )
-    return int(found["row_count"])
+    return int(attributes["row_count"])
 
 
 def _explained(error: ClusterError, connection: Connection, table: str) -> ClusterError | TableError:
     if RESOLVE_ERROR not in error.codes:
         return error
     return TableError(
-        f"there is no table {table} on {connection.proxy}", "run the stage that writes it first, or correct the path"
+        f"there is no table {table} on {connection.access.proxy}",
+        "run the stage that writes it first, or correct the path",
     )

@@ -7,29 +7,24 @@ gets a conflict, and finds the first one's file a moment later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import md5
 from typing import Any
 
 from ytbuild.archive.segments import Segment
-from ytbuild.base.errors import ArchiveError, ClusterError, UploadError
-from ytbuild.cluster.commands import (
-    ALREADY_EXISTS,
-    LOCK_CONFLICT,
-    NO_SUCH_TRANSACTION,
-    RESOLVE_ERROR,
-    Answer,
-    Cluster,
-    Command,
-)
+from ytbuild.base.errors import ArchiveError, ClusterError
+from ytbuild.cluster import files, nodes
+from ytbuild.cluster.commands import Command
+from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.error_codes import ALREADY_EXISTS, LOCK_CONFLICT, RESOLVE_ERROR
+from ytbuild.cluster.files import WrittenFile
 from ytbuild.config.stage import ARCHIVE_NAME
+from ytbuild.store.transfer import Content
 
-Content = Callable[[], Iterable[bytes]]
-"""Gives the bytes of a file in blocks, anew at each call."""
+CONFLICTS = frozenset({LOCK_CONFLICT, ALREADY_EXISTS})
+"""Codes of the errors that say that somebody else is writing, or has written, a file."""
 
-_CONFLICTS = frozenset({LOCK_CONFLICT, ALREADY_EXISTS})
-_SIZE = "uncompressed_data_size"
+_ENDING = ".tar.gz"
 _KEY = "ytbuild_key"
 _WHOLE = "ytbuild_size"
 """The size that a file should have. It is not compared with that of the archive here: another version of the
@@ -54,15 +49,6 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Written:
-    """A segment whose bytes are on the cluster, in a transaction that is still open; `digest` is their md5."""
-
-    segment: Segment
-    transaction: str
-    digest: str
-
-
-@dataclass(frozen=True)
 class Presence:
     """What of an upload is on the cluster, and whether the link leads to it."""
 
@@ -70,12 +56,17 @@ class Presence:
     manifest: bool
     linked: bool
 
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether archive and manifest are there."""
+        return self.archive and self.manifest
+
 
 class CypressStore:
     """The store in `folder`; what nothing uses for `expiration_days` goes by itself."""
 
-    def __init__(self, cluster: Cluster, folder: str, expiration_days: float) -> None:
-        self.cluster = cluster
+    def __init__(self, connection: Connection, folder: str, expiration_days: float) -> None:
+        self.connection = connection
         self.folder = folder
         self._expiration = int(expiration_days * 24 * 3600 * 1000)
 
@@ -96,41 +87,31 @@ class CypressStore:
         """Return where a segment lies, or would lie."""
         return f"{self.folder}/segments/{key[:2]}/{key}"
 
-    def look(self, upload: Upload, *, refresh: bool) -> Presence:
+    def look(self, key: str, *, refresh: bool) -> Presence:
         """Tell what is there, in one request; with `refresh` what is there stays for another while."""
-        archive, manifest = self.archive_path(upload.key), self.manifest_path(upload.key)
-        commands = [
-            _attributes(archive),
-            _attributes(manifest),
-            Command("get", {"path": f"{self.link_path}&/@target_path", "return_only_value": True}),
-        ]
+        paths = [self.archive_path(key), self.manifest_path(key)]
+        commands = [*map(_attributes, paths), Command("get", {"path": f"{self.link_path}&/@target_path"})]
         if refresh:
-            commands += [self._expire(archive), self._expire(manifest)]
-        found = self.cluster.batch(commands)
-        return Presence(
-            archive=_is(_value(found[0]), upload.key),
-            manifest=_is(_value(found[1]), upload.key),
-            linked=_value(found[2]) == archive,
-        )
+            commands += map(self._expiry, paths)
+        archive, manifest, target = (answer.get_if_exists() for answer in self.connection.batch(commands)[:3])
+        return Presence(_is_whole(archive, key), _is_whole(manifest, key), linked=target == paths[0])
 
     def keys(self) -> list[str]:
         """Return the keys of all archives; none when there is no such folder."""
-        listed = self.cluster.batch([Command("list", {"path": f"{self.folder}/archives", "return_only_value": True})])
-        ending = ".tar.gz"
-        names = map(str, _value(listed[0]) or ())
-        return [name.removesuffix(ending) for name in names if name.endswith(ending)]
+        (answer,) = self.connection.batch([Command("list", {"path": f"{self.folder}/archives"})])
+        names = map(str, answer.get_if_exists() or ())
+        return [name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)]
 
     def newest(self) -> str | None:
         """Return the key of the archive that the link leads to, None when there is none."""
-        path = f"{self.link_path}/@{_KEY}"
-        found = self.cluster.batch([Command("get", {"path": path, "return_only_value": True})])
-        key = _value(found[0])
+        (answer,) = self.connection.batch([Command("get", {"path": f"{self.link_path}/@{_KEY}"})])
+        key = answer.get_if_exists()
         return None if key is None else str(key)
 
     def read_manifest(self, key: str) -> bytes:
         """Return the manifest of an archive; raises `ArchiveError` when there is none."""
         try:
-            return self.cluster.read_file(self.manifest_path(key))
+            return self.connection.read("read_file", {"path": self.manifest_path(key)})
         except ClusterError as error:
             if RESOLVE_ERROR not in error.codes:
                 raise
@@ -140,82 +121,39 @@ class CypressStore:
 
     def refresh(self, key: str) -> None:
         """Let an archive and its manifest stay for another while."""
-        self.cluster.batch([self._expire(self.archive_path(key)), self._expire(self.manifest_path(key))])
+        self.connection.batch([self._expiry(self.archive_path(key)), self._expiry(self.manifest_path(key))])
 
     def missing(self, wanted: Sequence[Segment], *, refresh: bool) -> list[Segment]:
         """Return those of the segments that are not there, each once, in their order; the others stay for another
         while."""
         # Equal pieces of large files are one segment at several places of the archive.
         wanted = list({segment.key: segment for segment in wanted}.values())
-        commands = [_attributes(self.segment_path(segment.key)) for segment in wanted]
-        if refresh:
-            commands += [self._expire(self.segment_path(segment.key)) for segment in wanted]
-        found = self.cluster.batch(commands)
+        paths = [self.segment_path(segment.key) for segment in wanted]
+        commands = [*map(_attributes, paths), *(map(self._expiry, paths) if refresh else ())]
+        answers = self.connection.batch(commands)
         return [
-            segment for segment, answer in zip(wanted, found, strict=False) if not _is(_value(answer), segment.key)
+            segment
+            for segment, answer in zip(wanted, answers, strict=False)
+            if not _is_whole(answer.get_if_exists(), segment.key)
         ]
 
     def prepare(self, wanted: Sequence[Segment] = ()) -> None:
         """Make the folders that an upload, and these segments, need."""
         shards = sorted({f"segments/{segment.key[:2]}" for segment in wanted})
         folders = ["archives", "manifests", *shards]
-        for answer in self.cluster.batch([_folder(f"{self.folder}/{name}") for name in folders]):
-            if answer.error is not None:
-                raise answer.error
+        for answer in self.connection.batch([_folder(f"{self.folder}/{name}") for name in folders]):
+            answer.get()
 
-    def claim(self, wanted: Sequence[Segment], *, force: bool) -> dict[str, str]:
-        """Open a transaction for each segment and create it there; return the transactions by the segments' keys.
+    def creation(self, path: str, key: str, size: int, transaction: str, force: bool) -> Command:
+        """Return the command that creates a file within a transaction, and so claims its name.
 
-        Those that somebody else writes, or has, are left out. `force` replaces what has their names and is not them.
+        It fails with one of `CONFLICTS` when somebody else has, or writes, it. `force` replaces what has its name.
         """
-        transactions = self.cluster.start([f"ytbuild: segment {segment.key}" for segment in wanted])
-        claimed: dict[str, str] = {}
-        try:
-            commands = [
-                self._creation(self.segment_path(segment.key), segment.key, segment.size, transaction, force)
-                for segment, transaction in zip(wanted, transactions, strict=True)
-            ]
-            for segment, transaction, answer in zip(wanted, transactions, self.cluster.batch(commands), strict=True):
-                if answer.error is None:
-                    claimed[segment.key] = transaction
-                elif not answer.error.codes & _CONFLICTS:
-                    raise answer.error
-        except BaseException:
-            self.cluster.abort(transactions)
-            raise
-        self.cluster.abort([one for one in transactions if one not in claimed.values()])
-        return claimed
-
-    def write_segment(self, segment: Segment, transaction: str, content: Content) -> Written:
-        """Write a claimed segment; nobody sees it before it is settled. A failure ends its transaction."""
-        try:
-            digest = self._write(self.segment_path(segment.key), content(), transaction)
-        except BaseException:
-            self.cluster.abort([transaction])
-            raise
-        return Written(segment, transaction, digest)
-
-    def settle(self, written: Sequence[Written]) -> list[Segment]:
-        """Let written segments appear, once they are what was sent; return those that have.
-
-        The others have lost their transactions. Raises `UploadError` when one is not what was sent.
-        """
-        try:
-            paths = [self.segment_path(one.segment.key) for one in written]
-            self._check(
-                [
-                    (path, one.segment.size, one.digest, one.transaction)
-                    for path, one in zip(paths, written, strict=True)
-                ]
-            )
-            done = self.cluster.commit([one.transaction for one in written])
-        except ClusterError as error:
-            if NO_SUCH_TRANSACTION not in error.codes:
-                raise
-            done = []
-        finally:
-            self.cluster.abort([one.transaction for one in written])
-        return [one.segment for one in written if one.transaction in done]
+        attributes = {_KEY: key, _WHOLE: size, "expiration_timeout": self._expiration}
+        return Command(
+            "create",
+            {"type": "file", "path": path, "force": force, "transaction_id": transaction, "attributes": attributes},
+        )
 
     def publish(
         self, upload: Upload, present: Presence, content: Content | None, parts: Sequence[Segment], *, force: bool
@@ -223,69 +161,45 @@ class CypressStore:
         """Make the archive and its manifest appear, both at once: from `content`, or joined from segments.
 
         What is present already stays as it is. `force` replaces what has their names and is not them. Raises
-        `Conflict` when somebody else publishes the same, `SegmentVanished` when one of `parts` is not there.
+        `Conflict` when somebody else publishes the same, `SegmentVanished` when one of `parts` is not there, and
+        `UploadError` when they are not what was sent.
         """
         archive, manifest = self.archive_path(upload.key), self.manifest_path(upload.key)
-        created = [(archive, upload.key, upload.size)] * (not present.archive)
-        created += [(manifest, upload.key, len(upload.manifest))] * (not present.manifest)
-        checks: list[tuple[str, int, str | None, str]] = []
-        with self.cluster.transaction(f"ytbuild: archive {upload.key}") as transaction:
-            self._create(created, transaction, force=force)
-            if not present.archive:
-                digest = None
-                if content is not None:
-                    digest = self._write(archive, content(), transaction)
-                else:
-                    self._join(parts, archive, transaction)
-                checks.append((archive, upload.size, digest, transaction))
-            if not present.manifest:
-                digest = self._write(manifest, (upload.manifest,), transaction, compress=True)
-                checks.append((manifest, len(upload.manifest), digest, transaction))
-            self._check(checks)
+        sizes = {} if present.archive else {archive: upload.size}
+        sizes |= {} if present.manifest else {manifest: len(upload.manifest)}
+        written: list[WrittenFile] = []
+        with self.connection.transactions.new(f"ytbuild: archive {upload.key}") as transaction:
+            self._claim([self.creation(path, upload.key, size, transaction, force) for path, size in sizes.items()])
+            if archive in sizes and content is not None:
+                written.append(files.write(self.connection, archive, transaction, content()))
+            elif archive in sizes:
+                self._join(parts, archive, transaction)
+                written.append(WrittenFile(archive, transaction, upload.size, md5=None))
+            if manifest in sizes:
+                blocks = (upload.manifest,)
+                written.append(files.write(self.connection, manifest, transaction, blocks, compress=True))
+            files.check(self.connection, written)
 
     def link(self, key: str) -> None:
         """Make the archive of this key the newest one, for people."""
         # Outside of any transaction: two uploads that end at once would be in each other's way.
-        self.cluster.command(
-            "link", {"target_path": self.archive_path(key), "link_path": self.link_path, "force": True}
-        )
+        parameters = {"target_path": self.archive_path(key), "link_path": self.link_path, "force": True}
+        self.connection.command("link", parameters)
 
-    def _expire(self, path: str) -> Command:
+    def _expiry(self, path: str) -> Command:
         return Command("set", {"path": f"{path}/@expiration_timeout"}, self._expiration)
 
-    def _create(self, files: Iterable[tuple[str, str, int]], transaction: str, *, force: bool) -> None:
-        for answer in self.cluster.batch([self._creation(*file, transaction, force) for file in files]):
-            if answer.error is None:
-                continue
-            if answer.error.codes & _CONFLICTS:
+    def _claim(self, creations: Sequence[Command]) -> None:
+        for answer in self.connection.batch(creations):
+            if answer.has(*CONFLICTS):
                 raise Conflict from answer.error
-            raise answer.error
+            answer.get()
 
-    def _creation(self, path: str, key: str, size: int, transaction: str, force: bool) -> Command:
-        attributes = {_KEY: key, _WHOLE: size, "expiration_timeout": self._expiration}
-        return Command(
-            "create",
-            {"type": "file", "path": path, "force": force, "transaction_id": transaction, "attributes": attributes},
-        )
-
-    def _write(self, path: str, blocks: Iterable[bytes], transaction: str, *, compress: bool = False) -> str:
-        """Write a file's content; return its md5 in hex."""
-        hasher = md5(usedforsecurity=False)
-
-        def hashed() -> Iterable[bytes]:
-            for block in blocks:
-                hasher.update(block)
-                yield block
-
-        self.cluster.write_file(path, hashed(), transaction, compress=compress)
-        return hasher.hexdigest()
-
-    def _join(self, parts: Sequence[Segment], path: str, transaction: str) -> None:
+    def _join(self, parts: Iterable[Segment], path: str, transaction: str) -> None:
         sources = [self.segment_path(segment.key) for segment in parts]
+        parameters = {"source_paths": sources, "destination_path": path, "transaction_id": transaction}
         try:
-            self.cluster.command(
-                "concatenate", {"source_paths": sources, "destination_path": path, "transaction_id": transaction}
-            )
+            self.connection.command("concatenate", parameters)
         except ClusterError as error:
             if RESOLVE_ERROR in error.codes:
                 raise SegmentVanished from error
@@ -293,51 +207,24 @@ class CypressStore:
             error.repeated = False
             raise
 
-    def _check(self, files: Sequence[tuple[str, int, str | None, str]]) -> None:
-        """Compare the size and hash of files, given with their transactions, with those of the cluster.
-
-        Raises `UploadError` when they differ.
-        """
-        answers = self.cluster.batch([_attributes(path, transaction) for path, _, _, transaction in files])
-        for (path, size, digest, _), answer in zip(files, answers, strict=True):
-            if answer.error is not None:
-                raise answer.error
-            found = answer.value
-            if int(found.get(_SIZE, -1)) != size or (digest is not None and str(found.get("md5")) != digest):
-                raise UploadError(
-                    f"{path} is not what was sent: {found.get(_SIZE)} of {size} bytes, md5 {found.get('md5')}",
-                    "upload again; when it stays so, something between here and the cluster changes data",
-                )
-
 
 def archive_path(folder: str, key: str) -> str:
     """Return where the archive of a key lies in a `build_folder`."""
-    return f"{folder}/archives/{key}.tar.gz"
+    return f"{folder}/archives/{key}{_ENDING}"
 
 
-def _attributes(path: str, transaction: str | None = None) -> Command:
-    parameters: dict[str, Any] = {
-        "path": f"{path}/@",
-        "attributes": ["type", _KEY, _WHOLE, _SIZE, "md5"],
-        "return_only_value": True,
-    }
-    return Command("get", parameters | ({"transaction_id": transaction} if transaction else {}))
+def _attributes(path: str) -> Command:
+    return nodes.attributes_command(path, ["type", _KEY, _WHOLE, files.SIZE])
 
 
 def _folder(path: str) -> Command:
     return Command("create", {"type": "map_node", "path": path, "recursive": True, "ignore_existing": True})
 
 
-def _value(answer: Answer) -> Any:
-    """Return an answer's value, None when there is no such thing; every other error is raised."""
-    if answer.error is not None and RESOLVE_ERROR not in answer.error.codes:
-        raise answer.error
-    return None if answer.error else answer.value
-
-
-def _is(found: Any, key: str) -> bool:
+def _is_whole(attributes: Any, key: str) -> bool:
+    """Tell whether a node with these attributes, None when there is none, is a whole file of this key."""
     return (
-        isinstance(found, dict)
-        and (str(found.get("type")), str(found.get(_KEY))) == ("file", key)
-        and found.get(_SIZE) == found.get(_WHOLE)
+        isinstance(attributes, dict)
+        and (str(attributes.get("type")), str(attributes.get(_KEY))) == ("file", key)
+        and attributes.get(files.SIZE) == attributes.get(_WHOLE)
     )

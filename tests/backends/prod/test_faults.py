@@ -18,10 +18,10 @@ from tests.cluster.running import Cluster
 from tests.docs import pages
 from tests.heard import Heard
 from ytbuild.backends.prod.client import ProdClient
+from ytbuild.base import backoff
 from ytbuild.base.errors import ClusterError, YtbuildError
-from ytbuild.cluster import retry
-from ytbuild.cluster.client_config import client_config
 from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.official_client import client_config
 from ytbuild.config import access
 from ytbuild.config.access import ClusterAccess
 from ytbuild.config.prod import ProdConfig
@@ -274,7 +274,7 @@ class Clock:
         monkeypatch.setattr(yt.wrapper.retries, "datetime", now)
         monkeypatch.setattr(yt.wrapper.retries, "time", sleeping)
         monkeypatch.setattr(yt.wrapper.http_helpers, "time", sleeping)
-        monkeypatch.setattr(retry, "time", sleeping)
+        monkeypatch.setattr(backoff, "time", sleeping)
 
     def _sleep(self, seconds: float) -> None:
         self.slept += seconds

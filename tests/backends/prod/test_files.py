@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 
 from tests.backends.prod.clients import prod_client
 from tests.cluster.running import Cluster, RealCluster
+from tests.upload.relay import relay
 from ytbuild.backends.prod.client import ProdClient
 from ytbuild.base.errors import ClusterError, SourceError, TableError, UploadError
-from ytbuild.cluster import nodes, writing
+from ytbuild.cluster import pieces
 
 # The official client leaves the sockets of failed requests to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -57,7 +59,7 @@ def test_an_empty_file_arrives(client: ProdClient, any_cluster: Any, cypress: st
 def test_a_file_goes_in_pieces(
     client: ProdClient, cluster: Cluster, cypress: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "PIECE", 1 << 20)
+    monkeypatch.setattr(pieces, "PIECE", 1 << 20)
     data = os.urandom(5 << 20)
     (folder / "data").write_bytes(data)
     client.upload_file("data", f"{cypress}/data")
@@ -69,7 +71,7 @@ def test_a_file_goes_in_pieces(
 def test_a_piece_that_fails_once_is_sent_again(
     client: ProdClient, cluster: Cluster, cypress: str, folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(writing, "PIECE", 1 << 20)
+    monkeypatch.setattr(pieces, "PIECE", 1 << 20)
     data = os.urandom(3 << 20)
     (folder / "data").write_bytes(data)
     cluster.fault("write_file", kind, nth=2)
@@ -101,17 +103,18 @@ def test_an_upload_that_fails_leaves_the_old_file(
     assert content(cluster, f"{cypress}/data") == b"old"
 
 
-def test_a_file_that_did_not_arrive_as_it_is_replaces_nothing(
-    client: ProdClient, any_cluster: Any, cypress: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (folder / "data").write_bytes(b"old")
-    client.upload_file("data", f"{cypress}/data")
-    real = nodes.attributes
-    monkeypatch.setattr(nodes, "attributes", lambda *given: {**real(*given), "md5": "0" * 32})
-    (folder / "data").write_bytes(b"new")
-    with pytest.raises(UploadError, match=r"3 bytes with MD5 22af.* were sent, and 3 with 0000.* arrived"):
-        client.upload_file("data", f"{cypress}/data")
-    assert content(any_cluster, f"{cypress}/data") == b"old"
+def test_a_file_that_did_not_arrive_as_it_is_replaces_nothing(cluster: Cluster, cypress: str, folder: Path) -> None:
+    with relay(cluster.address, b"the new bytes", b"the odd bytes") as address:
+        direct = {"proxy": {"url": address, "enable_proxy_discovery": False}}
+        with prod_client(cluster, folder, client_config=direct) as client:
+            (folder / "data").write_bytes(b"the old bytes")
+            client.upload_file("data", f"{cypress}/data")
+            (folder / "data").write_bytes(b"the new bytes")
+            sums = [hashlib.md5(data).hexdigest() for data in (b"the odd bytes", b"the new bytes")]
+            text = f"{cypress}/data is not what was sent: 13 of 13 bytes, md5 {sums[0]} instead of {sums[1]}"
+            with pytest.raises(UploadError, match=text):
+                client.upload_file("data", f"{cypress}/data")
+    assert content(cluster, f"{cypress}/data") == b"the old bytes"
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o644])

@@ -12,7 +12,7 @@ from tests.backends.prod.clients import prod_client
 from tests.cluster.running import Cluster, RealCluster
 from ytbuild.backends.prod.client import ProdClient
 from ytbuild.base.errors import ClusterError, TableError
-from ytbuild.cluster import nodes, writing
+from ytbuild.cluster import nodes, pieces
 from ytbuild.rows import encode
 
 # The official client leaves the sockets of failed requests to the garbage collector.
@@ -30,8 +30,8 @@ def client(any_cluster: Cluster | RealCluster, tmp_path: Path) -> Iterator[ProdC
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten rows or so in a request."""
-    monkeypatch.setattr(writing, "PIECE", 100)
-    monkeypatch.setattr(writing, "_BLOCK", 50)
+    monkeypatch.setattr(pieces, "PIECE", 100)
+    monkeypatch.setattr(pieces, "_BLOCK", 50)
 
 
 def numbers(count: int, first: int = 0) -> list[Row]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ytbuild.backends.base import Client, OperationHandle, OperationSpec
 from ytbuild.backends.prod import operation
-from ytbuild.backends.prod.handle import Handle
+from ytbuild.backends.prod.polled_handle import PolledHandle
 from ytbuild.base.errors import ClusterError, QueryError, YtbuildError
 from ytbuild.base.reporter import Reporter
 from ytbuild.cluster import files, nodes, tables
@@ -33,13 +33,13 @@ class ProdClient(Client):
         self._connection = connection
         self._archive = archive
         self._log_dir = os.path.join(config.build_dir, "log")
-        self._operations: list[Handle] = []
+        self._operations: list[PolledHandle] = []
         self._closing = False
 
     @property
     def location(self) -> str:
         """The address of the cluster's proxy."""
-        return self._connection.proxy
+        return self._connection.access.proxy
 
     def __enter__(self) -> ProdClient:
         return self
@@ -150,9 +150,9 @@ class ProdClient(Client):
     def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
         """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
         path = node_path(path)
-        found = selection.selected(self._config.directory, local_dir, pattern)
+        selected = selection.selected(self._config.directory, local_dir, pattern)
         with self._connection.doing(f"upload_directory {path}"):
-            return files.upload_all(self._connection, found, path, self._config.prod.upload_threads)
+            return files.upload_all(self._connection, selected, path, self._config.prod.upload_threads)
 
     def run_yql(self, query: str, pool: str = "default", max_row_weight: str | None = None) -> list[Row]:
         """Run a query; return the rows of its last statement when that is a bare SELECT, else none.
@@ -168,7 +168,7 @@ class ProdClient(Client):
 
         Raises a `YtbuildError` for what can be known at once, such as a missing input table.
         """
-        self._connection.hide(spec.environment[name] for name in spec.secret_names)
+        self._connection.mask.add(spec.environment[name] for name in spec.secret_names)
         started = operation.start(self._connection, spec, self._archive, reporter, self._log_dir)
         self._operations.append(started)
         if self._closing:

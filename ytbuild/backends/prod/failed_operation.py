@@ -11,15 +11,13 @@ from typing import Any
 
 from ytbuild.backends.base import OperationSpec
 from ytbuild.base.errors import ClusterError, JobFailed, OperationFailed
-from ytbuild.base.text import quote
-from ytbuild.cluster import failures, reasons
+from ytbuild.base.text import last_lines, quote
+from ytbuild.cluster import error_tree
 from ytbuild.cluster.connection import Connection
 from ytbuild.cluster.yson import plain
 
 _SHOWN_JOBS = 3
 _KNOWN_JOBS = 10
-_TAIL_LINES = 20
-_TAIL_BYTES = 16 << 10
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def of_failed(
     error = result_error(connection, operation)
     jobs = _failed_jobs(connection, operation)
     reason = _reason(connection, spec, error)
-    said = [tail(job.stderr) for job in jobs[:_SHOWN_JOBS]]
+    said = [last_lines(job.stderr) for job in jobs[:_SHOWN_JOBS]]
     log = write_log(connection, log_dir, f"{spec.stage}.{spec.name}.{operation}.log", [link, error, *map(vars, jobs)])
     hint = f"see {link}" + (f"\nits whole log is {quote(log)}" if log else "")
     if not jobs:
@@ -52,20 +50,13 @@ def result_error(connection: Connection, operation: str) -> Mapping[str, Any]:
     """Return the error that an operation ended with, as the cluster has it; empty when it cannot be asked."""
     with contextlib.suppress(ClusterError):
         answer = connection.command("get_operation", {"operation_id": operation, "attributes": ["result"]})
-        return reasons.plain((answer.get("result") or {}).get("error") or {})
+        return error_tree.plain((answer.get("result") or {}).get("error") or {})
     return {}
 
 
 def reason_of(connection: Connection, error: Mapping[str, Any]) -> str:
     """Return the innermost message of an error, in one line and without secrets."""
-    return reasons.tidy(failures.masked(reasons.innermost(error), connection.hidden))
-
-
-def tail(text: str) -> str:
-    """Return the last lines of a text, indented, without what a terminal would obey; empty for an empty one."""
-    lines = text[-_TAIL_BYTES:].rstrip().split("\n")[-_TAIL_LINES:]
-    safe = ["".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line) for line in lines]
-    return "\n".join(f"  {line}" for line in safe) if any(safe) else ""
+    return error_tree.tidy(connection.mask(error_tree.innermost(error)))
 
 
 def write_log(connection: Connection, log_dir: str, name: str, parts: Sequence[Any]) -> str:
@@ -75,7 +66,7 @@ def write_log(connection: Connection, log_dir: str, name: str, parts: Sequence[A
     with contextlib.suppress(OSError):
         os.makedirs(log_dir, exist_ok=True)
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(failures.masked(text, connection.hidden) + "\n")
+            file.write(connection.mask(text) + "\n")
         return path
     return ""
 
@@ -99,34 +90,29 @@ def _stderrs(jobs: Sequence[FailedJob], said: Sequence[str]) -> str:
         return "; its job wrote nothing to stderr"
     if len(said) == 1:
         return f"; the end of its stderr:\n{said[0]}"
-    label = [
+    of_jobs = [
         f"\nthe end of the stderr of the job {job.id}:\n{text}" for job, text in zip(jobs, said, strict=False) if text
     ]
-    return ";" + "".join(label)
+    return ";" + "".join(of_jobs)
 
 
 def _failed_jobs(connection: Connection, operation: str) -> list[FailedJob]:
     parameters = {"operation_id": operation, "job_state": "failed", "limit": _KNOWN_JOBS}
-    found: list[FailedJob] = []
+    failed: list[FailedJob] = []
     with contextlib.suppress(ClusterError):
-        listed = connection.command("list_jobs", parameters)["jobs"]
         is_reachable = True
-        for job in listed:
-            stderr = ""
+        for job in connection.command("list_jobs", parameters)["jobs"]:
+            id, stderr = str(job["id"]), ""
             if is_reachable:
                 try:
-                    stderr = failures.masked(_stderr(connection, operation, str(job["id"])), connection.hidden)
+                    stderr = _stderr(connection, operation, id)
                 except ClusterError as error:
                     # A cluster that does not answer now is not asked, and waited for, once for each job.
                     is_reachable = not error.transient
-            found.append(FailedJob(str(job["id"]), plain(job.get("error")), str(job.get("address")), stderr))
-    return found
+            failed.append(FailedJob(id, plain(job.get("error")), str(job.get("address")), stderr))
+    return failed
 
 
 def _stderr(connection: Connection, operation: str, job: str) -> str:
-    from yt.wrapper.driver import make_request
-
-    with connection.translated("get_job_stderr"):
-        parameters = {"operation_id": operation, "job_id": job}
-        content: bytes = make_request("get_job_stderr", parameters, client=connection.client())
-    return content.decode("utf-8", "replace")
+    parameters = {"operation_id": operation, "job_id": job}
+    return connection.mask(connection.read("get_job_stderr", parameters, heavy=False).decode("utf-8", "replace"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ytbuild.backends.base import OperationSpec
-from ytbuild.backends.prod import typed_job, vault
+from ytbuild.backends.prod import secure_vault, typed_job
 from ytbuild.backends.prod.spec import rendered
 from ytbuild.cluster import yson
 
@@ -26,9 +26,9 @@ def build(spec: OperationSpec, archive: str | None, client: Any) -> Any:
     for (name, job), leg in zip(jobs.items(), _legs(spec, jobs), strict=True):
         if leg is not None and leg.typed_job is not None:
             job["command"] = typed_job.shipped(spec, leg, client.config["pickling"]["framework"])
-        if leg is not None and vault.ALLOW_REQUESTS not in spec.environment:
+        if leg is not None and secure_vault.ALLOW_REQUESTS not in spec.environment:
             # The client sets it, as its own configuration says.
-            del job["environment"][vault.ALLOW_REQUESTS]
+            del job["environment"][secure_vault.ALLOW_REQUESTS]
         _add_job(builder, spec.kind, name, job)
     return _filled(builder, body)
 

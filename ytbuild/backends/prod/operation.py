@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, State
-from ytbuild.backends.prod import failed_operation, submission, typed_job
-from ytbuild.backends.prod.handle import Handle
+from ytbuild.backends.prod import failed_operation, start_operation, typed_job
+from ytbuild.backends.prod.polled_handle import PolledHandle
 from ytbuild.backends.prod.query import QueryOperation, run_query, start_query
-from ytbuild.backends.prod.submission import Before
+from ytbuild.backends.prod.start_operation import Before
 from ytbuild.base.errors import ClusterError, OperationFailed
 from ytbuild.base.reporter import Reporter, Warned
-from ytbuild.cluster import pages
+from ytbuild.cluster import web_interface
 from ytbuild.cluster.connection import Connection
 
 __all__ = ["ProdOperation", "run_query", "start"]
@@ -39,12 +39,12 @@ def start(
         return start_query(connection, spec, log_dir)
     typed_job.check(spec)
     with connection.doing(spec.label):
-        before = submission.prepare(connection, spec)
-        started = submission.start(connection, spec, archive, before, reporter)
+        before = start_operation.prepare(connection, spec)
+        started = start_operation.start(connection, spec, archive, before, reporter)
     return ProdOperation(connection, spec, before, started, reporter, log_dir)
 
 
-class ProdOperation(Handle):
+class ProdOperation(PolledHandle):
     """An operation that was started on a cluster."""
 
     def __init__(
@@ -52,11 +52,11 @@ class ProdOperation(Handle):
         connection: Connection,
         spec: OperationSpec,
         before: Before,
-        started: submission.Started,
+        started: start_operation.Started,
         reporter: Reporter,
         log_dir: str,
     ) -> None:
-        super().__init__(connection, spec, started.id, pages.of_operation(connection, started.id))
+        super().__init__(connection, spec, started.id, web_interface.operation_link(connection, started.id))
         self._before = before
         self._finalize = started.finalize
         self._reporter = reporter
@@ -82,15 +82,15 @@ class ProdOperation(Handle):
 
     def _ask(self) -> Mapping[str, Any]:
         parameters = {"operation_id": self.id, "attributes": self._attributes}
-        found: Mapping[str, Any] = self._connection.command("get_operation", parameters)
-        if found.get("unrecognized_spec"):
+        operation: Mapping[str, Any] = self._connection.command("get_operation", parameters)
+        if operation.get("unrecognized_spec"):
             self._attributes = _ATTRIBUTES
-            unknown = set(self._spec.passed_on["spec"]) & set(found["unrecognized_spec"])
+            unknown = set(self._spec.passed_on["spec"]) & set(operation["unrecognized_spec"])
             if unknown:
                 keys = ", ".join(sorted(unknown))
                 warning = f"{self._spec.label}: the cluster does not know these keys of spec: {keys}"
                 self._reporter.event(Warned(warning))
-        return found
+        return operation
 
     def _stop(self) -> None:
         self._connection.command("abort_operation", {"operation_id": self.id})
@@ -100,7 +100,9 @@ class ProdOperation(Handle):
         with contextlib.suppress(ClusterError), connection.translated(spec.label):
             self._finalize(state)
         if state == "completed":
-            return OperationResult(self._before.rows_in, submission.rows_out(connection, spec, self._before), seconds)
+            return OperationResult(
+                self._before.rows_in, start_operation.rows_out(connection, spec, self._before), seconds
+            )
         if state == "failed":
             raise failed_operation.of_failed(connection, spec, self.id, self.link, self._log_dir)
         if self._abort_asked:

@@ -8,16 +8,15 @@ from typing import Any
 
 from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, Resources, State
 from ytbuild.backends.prod import failed_operation
-from ytbuild.backends.prod.handle import Handle
+from ytbuild.backends.prod.polled_handle import PolledHandle
 from ytbuild.backends.prod.spec import rendered, with_row_weight
 from ytbuild.base.errors import ClusterError, OperationFailed, QueryError
 from ytbuild.base.signals import undisturbed
 from ytbuild.base.text import quote
-from ytbuild.cluster import pages
+from ytbuild.cluster import web_interface
 from ytbuild.cluster.commands import Command
 from ytbuild.cluster.connection import Connection
-from ytbuild.cluster.reasons import plain as plain_error
-from ytbuild.cluster.retry import repeated
+from ytbuild.cluster.error_tree import plain as plain_error
 from ytbuild.rows import cluster_json
 from ytbuild.rows.row import Row
 
@@ -54,11 +53,11 @@ def run_query(
         connection.started.pop(started.id, None)
 
 
-class QueryOperation(Handle):
+class QueryOperation(PolledHandle):
     """A query that was started."""
 
     def __init__(self, connection: Connection, spec: OperationSpec, id: str, log_dir: str) -> None:
-        super().__init__(connection, spec, id, pages.of_query(connection, id))
+        super().__init__(connection, spec, id, web_interface.query_link(connection, id))
         self._log_dir = log_dir
         self._results = 0
 
@@ -74,7 +73,7 @@ class QueryOperation(Handle):
         if not self._results:
             return []
         with self._connection.doing(self._label):
-            return repeated(self._read, self._connection.config.retry_seconds)
+            return self._connection.repeated(self._read)
 
     def _ask(self) -> Mapping[str, Any]:
         return self._get("state")
@@ -103,13 +102,13 @@ class QueryOperation(Handle):
 
     def _get(self, *attributes: str) -> Mapping[str, Any]:
         parameters = {"query_id": self.id, "attributes": list(attributes), **_STAGE}
-        found: Mapping[str, Any] = self._connection.command("get_query", parameters)
-        return found
+        query: Mapping[str, Any] = self._connection.command("get_query", parameters)
+        return query
 
     def _meta(self) -> Mapping[str, Any]:
         parameters = {"query_id": self.id, "result_index": self._results - 1, **_STAGE}
-        found: Mapping[str, Any] = self._connection.command("get_query_result", parameters)
-        return found
+        result: Mapping[str, Any] = self._connection.command("get_query_result", parameters)
+        return result
 
     def _row_count(self) -> int:
         if not self._results:
@@ -117,8 +116,6 @@ class QueryOperation(Handle):
         return int((self._meta().get("data_statistics") or {}).get("row_count") or 0)
 
     def _read(self) -> list[Row]:
-        from yt.wrapper.driver import make_request
-
         meta = self._meta()
         if meta.get("error"):
             reason = failed_operation.reason_of(self._connection, plain_error(meta["error"]))
@@ -132,9 +129,7 @@ class QueryOperation(Handle):
             "output_format": cluster_json.READ,
             **_STAGE,
         }
-        with self._connection.translated("read_query_result"):
-            client = self._connection.heavy_client()
-            content: bytes = make_request("read_query_result", parameters, use_heavy_proxy=True, client=client)
+        content = self._connection.read("read_query_result", parameters)
         lines = content.splitlines()
         count = int((meta.get("data_statistics") or {}).get("row_count", len(lines)))
         # The client returns an answer that broke off as if it were whole.

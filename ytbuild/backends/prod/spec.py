@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ytbuild.backends.base import LegCommand, OperationSpec
-from ytbuild.backends.prod import vault
+from ytbuild.backends.prod import secure_vault
 from ytbuild.base.mappings import merged
 from ytbuild.cluster.yson import plain, rich, rich_path
 from ytbuild.config.stage import ARCHIVE_NAME
@@ -39,8 +39,8 @@ def rendered(spec: OperationSpec, archive: str | None, *, mask: bool = False) ->
     """
     if spec.kind == "yql":
         return {"engine": "yql", "query": query_text(spec), "settings": {"pool": spec.resources.pool}}
-    entries = vault.vault(spec)
-    names = vault.promoted(entries)
+    entries = secure_vault.entries(spec)
+    names = secure_vault.promoted(entries)
     body = _common(spec) | _OF_KIND[spec.kind](spec, [_job(spec, leg, archive, names) for leg in spec.legs])
     if spec.max_row_weight:
         weight = {"table_writer": {"max_row_weight": spec.max_row_weight}}
@@ -48,7 +48,7 @@ def rendered(spec: OperationSpec, archive: str | None, *, mask: bool = False) ->
     body = merged(body, {key: plain(value) for key, value in spec.passed_on.items() if key not in _NO_KEYS})
     body = merged(body, plain(spec.passed_on.get("spec") or {}))
     if entries:
-        body["secure_vault"] = vault.masked(entries) if mask else plain(entries)
+        body["secure_vault"] = secure_vault.masked(entries) if mask else plain(entries)
     return {"operation_type": spec.kind, "spec": body}
 
 
@@ -95,9 +95,9 @@ def _job(spec: OperationSpec, leg: LegCommand, archive: str | None, names: tuple
     resources = spec.resources
     files = [(archive, ARCHIVE_NAME), *spec.files] if archive else spec.files
     found: dict[str, Any] = {
-        "command": vault.command(leg.command, names) if leg.typed_job is None else _shown_job(leg.typed_job),
+        "command": secure_vault.command(leg.command, names) if leg.typed_job is None else _shown_job(leg.typed_job),
         "file_paths": [rich_path(path, file_name=name) for path, name in files],
-        "environment": vault.public_environment(spec),
+        "environment": secure_vault.public_environment(spec),
         "memory_limit": resources.memory_limit,
         "cpu_limit": resources.cpu_limit,
         "gpu_limit": resources.gpu_limit,

@@ -17,7 +17,7 @@ from pickle import PicklingError
 from typing import Any
 
 from ytbuild.backends.base import LegCommand, OperationSpec
-from ytbuild.backends.prod import vault
+from ytbuild.backends.prod import secure_vault
 from ytbuild.base.errors import TypedJobError
 
 # The globals of this expression are the rest of what is pickled. `exec` returns None.
@@ -68,7 +68,7 @@ def shipped(spec: OperationSpec, leg: LegCommand, framework: str) -> Any:
     job = leg.typed_job() if isinstance(leg.typed_job, type) else leg.typed_job
     bases = (_Shipped, TypedJob) if isinstance(job, TypedJob) else (_Shipped,)
     kind: Any = type("ShippedJob", bases, {})
-    return kind(job, framework, spec.stage, vault.promoted(vault.vault(spec)))
+    return kind(job, framework, spec.stage, secure_vault.promoted(secure_vault.entries(spec)))
 
 
 class _Shipped:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, State
+from ytbuild.base.backoff import Backoff
 from ytbuild.base.errors import ClusterError
 from ytbuild.cluster.connection import Connection
-from ytbuild.cluster.retry import repeated
 
 _FINAL = ("completed", "failed", "aborted")
 
@@ -22,7 +22,7 @@ _FRESH = 0.2
 _ABORT_SECONDS = 10
 
 
-class Handle(ABC):
+class PolledHandle(ABC):
     """An operation or a query that was started; `id` is the cluster's name for it, `link` that and its page."""
 
     def __init__(self, connection: Connection, spec: OperationSpec, id: str, link: str) -> None:
@@ -55,22 +55,20 @@ class Handle(ABC):
         """How it stands, as far as the cluster can be asked."""
         with contextlib.suppress(ClusterError):
             self._look(_FRESH)
-        found = self._told.get("state")
-        return cast(State, found) if found in _FINAL else "running"
+        state = self._told.get("state")
+        return cast(State, state) if state in _FINAL else "running"
 
     def wait(self) -> OperationResult:
         """Wait for the end; raises what `_conclude` says of it.
 
         Raises `ClusterError` when the cluster does not answer for `retry_seconds`: what was started runs on then.
         """
-        pause = _FIRST_PAUSE
-        longest = self._connection.config.poll_seconds
-        while not self._over.wait(pause):
+        poll = Backoff(_FIRST_PAUSE, self._connection.config.poll_seconds, growth=_GROWTH, sleep=self._over.wait)
+        while poll.wait():
             try:
-                self._look(pause / 2)
+                self._look(poll.pause / 2)
             except ClusterError as error:
                 raise self._lost(error) from None
-            pause = min(longest, pause * _GROWTH)
         return self._ended()
 
     def abort(self) -> None:
@@ -85,9 +83,10 @@ class Handle(ABC):
             if self.state == "running":
                 text = f"{self._label} could not be aborted and may still run: {error.message}"
                 raise ClusterError(text, f"abort it by hand: {self._link}", error.codes, error.said) from None
-        deadline = time.monotonic() + min(_ABORT_SECONDS, self._connection.config.retry_seconds)
-        while self.state == "running" and time.monotonic() < deadline:
-            self._over.wait(_FRESH)
+        seconds = min(_ABORT_SECONDS, self._connection.config.retry_seconds)
+        poll = Backoff(_FRESH, _FRESH, seconds, sleep=self._over.wait)
+        while self.state == "running" and poll.wait():
+            pass
 
     @property
     def _label(self) -> str:
@@ -116,7 +115,7 @@ class Handle(ABC):
             return
         try:
             if not self._over.is_set() and time.monotonic() - self._asked >= age:
-                self._told = repeated(self._ask, self._connection.config.retry_seconds)
+                self._told = self._connection.repeated(self._ask)
                 self._asked = time.monotonic()
                 if self._told.get("state") in _FINAL:
                     self._over.set()

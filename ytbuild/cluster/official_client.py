@@ -1,7 +1,8 @@
-"""The official client's configuration: how long it waits for a cluster, and what it does by itself."""
+"""The official client: how long it waits for a cluster, what it does by itself, and one of it in each thread."""
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from ytbuild.base.mappings import merged
@@ -53,7 +54,45 @@ def _retries(seconds: float) -> dict[str, Any]:
     }
 
 
-def settle(client: Any) -> None:
+class Clients:
+    """The official clients of a connection: one in each thread, as the HTTP session and the stack of transactions are
+    in it."""
+
+    def __init__(self, access: ClusterAccess, config: ProdConfig) -> None:
+        self._access = access
+        self._config = config
+        self._of_thread = threading.local()
+        self._clients: list[Any] = []
+
+    def of_thread(self) -> Any:
+        """Return the client of this thread."""
+        client = getattr(self._of_thread, "client", None)
+        if client is None:
+            from yt.wrapper import YtClient
+
+            client = YtClient(config=client_config(self._access, self._config))
+            self._of_thread.client = client
+            self._clients.append(client)
+        return client
+
+    def heavy(self) -> Any:
+        """Return the client of this thread, for a request that moves data."""
+        client = self.of_thread()
+        if not getattr(self._of_thread, "is_settled", False):
+            _settle(client)
+            self._of_thread.is_settled = True
+        return client
+
+    def close(self) -> None:
+        """Close their connections."""
+        for client in self._clients:
+            # The client closes its session when it is collected, which may be never.
+            session = client._requests_session
+            if session is not None:
+                session.close()
+
+
+def _settle(client: Any) -> None:
     """Let the client ask what the cluster says of its configuration, once and not for long.
 
     It does so by itself before the first request that moves data, as often as any other request is repeated, and then

@@ -25,20 +25,20 @@ def public_environment(spec: OperationSpec) -> dict[str, str]:
     return {ALLOW_REQUESTS: "0", **chosen, "YT_STAGE_NAME": spec.stage}
 
 
-def vault(spec: OperationSpec) -> dict[str, Any]:
+def entries(spec: OperationSpec) -> dict[str, Any]:
     """Return the secure vault: the variables that are not public, the registry's login, what the block adds.
 
     The block's own entries win: `secure_vault`, `secure_vault_variable`, and those in `spec`.
     """
     public = public_environment(spec)
-    found: dict[str, Any] = {name: value for name, value in spec.environment.items() if name not in public}
+    secrets: dict[str, Any] = {name: value for name, value in spec.environment.items() if name not in public}
     if spec.resources.docker_image and spec.docker_auth:
-        found[DOCKER_AUTH] = dict(spec.docker_auth)
+        secrets[DOCKER_AUTH] = dict(spec.docker_auth)
     raw = spec.passed_on.get("spec")
     more = raw.get("secure_vault") if isinstance(raw, Mapping) else None
     single = _mapping(spec.passed_on.get("secure_vault_variable"))
     variables = {str(name): str(value) for name, value in single.items()}
-    return found | dict(spec.secure_vault) | variables | dict(_mapping(more))
+    return secrets | dict(spec.secure_vault) | variables | dict(_mapping(more))
 
 
 def promoted(entries: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,34 +1,22 @@
 """What goes wrong between us and a cluster, in words: what failed, what the cluster said, what to do.
 
 The official client's exceptions are pages long (headers, parameters, the whole spec) and some are no `YtError` at
-all. The codes are those of YTsaurus's docs, "Error codes"; `docs/reference/prod.md` lists the messages.
+all. `docs/reference/prod.md` lists the messages.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ytbuild.base.errors import ClusterError
-from ytbuild.cluster import reasons
-from ytbuild.cluster.commands import ALREADY_EXISTS, LOCK_CONFLICT, NO_SUCH_TRANSACTION, RESOLVE_ERROR
+from ytbuild.cluster import error_codes, error_tree, network_errors
+from ytbuild.cluster.masking import Mask
 from ytbuild.config.access import ClusterAccess
 
-TOO_MANY_OPERATIONS = 202
-UNSORTED = 301
-SCHEMA_VIOLATION = 307
-AUTHENTICATION = (900, 110)
-ACCESS_DENIED = 901
-LIMIT_EXCEEDED = 902
-BANNED = 903
-QUEUE_LIMITS = (108, 904)
-
-_UNAVAILABLE = frozenset({3, 100, 105, 2100, 700, 712, 716})
-_SHORTEST_SECRET = 4
-_QUOTED_TIMES = 3
 _LONGEST_TEXT = 200_000
 
 _OVER_LIMIT = re.compile(r'[Aa]ccount "?([^"\s]+)"? is over (?:its )?(.+?) limit')
@@ -49,37 +37,17 @@ def client_errors() -> tuple[type[BaseException], ...]:
     return (YtError, RequestException, HTTPError, HTTPException, OSError, json.JSONDecodeError, UnicodeDecodeError)
 
 
-def secrets_in_texts(values: Iterable[str]) -> tuple[str, ...]:
-    """Return the texts that nobody may see, the longest first, also as JSON and Python write them.
-
-    What a cluster says is quoted more than once: an error quotes parameters that quote a value. Too short values are
-    left out: they would hide everything.
-    """
-    found = written = {value for value in values if len(value) >= _SHORTEST_SECRET}
-    for _ in range(_QUOTED_TIMES):
-        written = {text for value in written for text in (json.dumps(value)[1:-1], repr(value)[1:-1])}
-        found = found | written
-    return tuple(sorted(found, key=len, reverse=True))
-
-
-def masked(text: str, hidden: Iterable[str]) -> str:
-    """Return a text without the values that nobody may see."""
-    for value in hidden:
-        text = text.replace(value, "***")
-    return text
-
-
-def translated(error: BaseException, what: str, access: ClusterAccess, hidden: tuple[str, ...] = ()) -> ClusterError:
+def translated(error: BaseException, what: str, access: ClusterAccess, mask: Mask) -> ClusterError:
     """Return what the official client raised as a `ClusterError`; `what` says what was being done."""
     from yt.wrapper.errors import YtError, YtIncorrectResponse, YtProxyUnavailable, YtTokenError
     from yt.yson import YsonError
 
-    words = _Words(what, access, hidden)
+    words = _Words(what, access, mask)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | YsonError):
         return words.unreadable(error)
     if not isinstance(error, YtError):
         return words.unreached(error)
-    answer = reasons.plain(error)
+    answer = error_tree.plain(error)
     if isinstance(error, YtTokenError):
         return words.refused_token(answer)
     if short := _SHORT_NAME.search(str(answer["message"])):
@@ -91,60 +59,58 @@ def translated(error: BaseException, what: str, access: ClusterAccess, hidden: t
     return words.said_no(answer)
 
 
-def of_answer(
-    answer: Mapping[str, Any], what: str, access: ClusterAccess, hidden: tuple[str, ...] = ()
-) -> ClusterError:
+def of_answer(answer: Mapping[str, Any], what: str, access: ClusterAccess, mask: Mask) -> ClusterError:
     """Return the error in the cluster's answer to one command as a `ClusterError`."""
-    return _Words(what, access, hidden).said_no(answer)
+    return _Words(what, access, mask).said_no(answer)
 
 
 @dataclass(frozen=True)
 class _Words:
-    """Words for one failure: of what was being done, on which cluster, with what hidden."""
+    """Words for one failure: of what was being done, on which cluster, with what masked."""
 
     what: str
     access: ClusterAccess
-    hidden: tuple[str, ...]
+    mask: Mask
 
     def said_no(self, answer: Mapping[str, Any]) -> ClusterError:
         """The cluster's answer is an error."""
-        codes = frozenset(reasons.codes(answer))
-        if codes & set(AUTHENTICATION):
+        codes = frozenset(error_tree.codes(answer))
+        if codes & error_codes.AUTHENTICATION:
             return self.refused_token(answer)
-        if codes & _UNAVAILABLE and not codes & set(QUEUE_LIMITS):
+        if codes & error_codes.UNAVAILABLE and not codes & error_codes.TOO_MANY_REQUESTS:
             return self.unavailable(answer, 0)
         reason, hint = self._reason_and_hint(answer, codes)
-        return self._error(f"{self.what}: {reason}", hint, answer, bool(codes & set(QUEUE_LIMITS)))
+        return self._error(f"{self.what}: {reason}", hint, answer, bool(codes & error_codes.TOO_MANY_REQUESTS))
 
     def _reason_and_hint(self, answer: Mapping[str, Any], codes: frozenset[int]) -> tuple[str, str]:
-        reason = reasons.innermost(answer)
-        everything = " ".join(reasons.messages(answer))
-        if LIMIT_EXCEEDED in codes:
+        reason = error_tree.innermost(answer)
+        everything = " ".join(error_tree.messages(answer))
+        if error_codes.LIMIT_EXCEEDED in codes:
             limit = _OVER_LIMIT.search(everything)
             text = f"the account {limit[1]} is over its {limit[2]} limit" if limit else reason
             return text, "remove what is not needed, or ask for a larger quota"
-        if ACCESS_DENIED in codes:
+        if error_codes.ACCESS_DENIED in codes:
             denied = _NO_PERMISSION.search(everything)
             text = f"the user {denied[1]} has no {denied[2]} permission for {denied[3]}" if denied else reason
             return text, "ask the owner for the permission"
-        if NO_SUCH_TRANSACTION in codes:
+        if error_codes.NO_SUCH_TRANSACTION in codes:
             return f"the transaction was lost: {reason}", "nothing was changed; run it again"
-        if LOCK_CONFLICT in codes:
+        if error_codes.LOCK_CONFLICT in codes:
             return f"somebody else has it locked: {reason}", "wait until the other one ends"
-        if codes & {SCHEMA_VIOLATION, UNSORTED}:
+        if codes & {error_codes.SCHEMA_VIOLATION, error_codes.UNSORTED}:
             return f"a row does not fit the table's schema: {reason}", "correct the row, or the table's schema"
         return reason, self._plain_hint(codes)
 
     def _plain_hint(self, codes: frozenset[int]) -> str:
-        if codes & set(QUEUE_LIMITS):
+        if codes & error_codes.TOO_MANY_REQUESTS:
             return "this user sends too many requests at once; try again later"
-        if BANNED in codes:
+        if error_codes.BANNED in codes:
             return "the cluster's administrators know why"
-        if TOO_MANY_OPERATIONS in codes:
+        if error_codes.TOO_MANY_OPERATIONS in codes:
             return "wait until some of them end, or use another pool; pipeline.prod.queue_seconds is how long to try"
-        if RESOLVE_ERROR in codes:
+        if error_codes.RESOLVE_ERROR in codes:
             return f"correct the path; the cluster is {self.access.label}"
-        if ALREADY_EXISTS in codes:
+        if error_codes.ALREADY_EXISTS in codes:
             return "choose another path, or remove what is there"
         return f"the cluster is {self.access.label}"
 
@@ -161,7 +127,7 @@ class _Words:
 
     def unavailable(self, answer: Mapping[str, Any], status: int) -> ClusterError:
         """The proxy, or what is behind it, cannot serve anybody now."""
-        inner = [message for message in reasons.messages(answer) if message != "Proxy is unavailable"]
+        inner = [message for message in error_tree.messages(answer) if message != "Proxy is unavailable"]
         if status == 200:
             return self.unreadable(answer)
         reason = f"its proxy answers {status}" if status else inner[-1] if inner else "no reason given"
@@ -180,22 +146,20 @@ class _Words:
     def unreached(self, error: BaseException) -> ClusterError:
         """There is no connection, or none any more."""
         proxy = self.access.proxy
-        if reasons.is_unknown_host(error) and not set(".:/") & set(proxy):
+        if network_errors.is_unknown_host(error) and not set(".:/") & set(proxy):
             # Older versions of the client do not say so themselves.
             return self.short_name(proxy, error)
         hint = "check the address and the network; pipeline.prod.retry_seconds says how long to try"
-        reason = reasons.of_connection(error)
-        if reasons.is_timeout(error):
+        reason = network_errors.reason(error)
+        if network_errors.is_timeout(error):
             message = f"{self.what}: the cluster {self.access.label} gave no answer in time"
-        elif reasons.was_open(error):
+        elif network_errors.was_open(error):
             message = f"{self.what}: the connection to {self.access.label} broke: {reason}"
         else:
             message = f"cannot reach the cluster {self.access.label}: {reason}"
         return self._error(message, hint, error, True)
 
     def _error(self, message: str, hint: str, answer: Any, transient: bool) -> ClusterError:
-        codes = frozenset(reasons.codes(answer)) if isinstance(answer, Mapping) else frozenset()
-        said = masked(f"{self.what}: {answer!r}"[:_LONGEST_TEXT], self.hidden)
-        return ClusterError(
-            reasons.tidy(masked(message, self.hidden)), masked(hint, self.hidden), codes, said, transient
-        )
+        codes = frozenset(error_tree.codes(answer)) if isinstance(answer, Mapping) else frozenset()
+        said = self.mask(f"{self.what}: {answer!r}"[:_LONGEST_TEXT])
+        return ClusterError(error_tree.tidy(self.mask(message)), self.mask(hint), codes, said, transient)

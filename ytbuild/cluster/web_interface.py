@@ -1,4 +1,4 @@
-"""Where people look at an operation or a query."""
+"""Links to the web interface, where people look at an operation or a query."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ytbuild.cluster.connection import Connection
 _OF_QUERY = "{proxy}/queries/{id}"
 
 
-def of_operation(connection: Connection, operation: str) -> str:
+def operation_link(connection: Connection, operation: str) -> str:
     """Return an operation's id and the address of its page."""
-    return _label(connection, operation, "operation_link_pattern", "")
+    return _link(connection, operation, "operation_link_pattern", "")
 
 
-def of_query(connection: Connection, query: str) -> str:
+def query_link(connection: Connection, query: str) -> str:
     """Return a query's id and the address of its page."""
-    return _label(connection, query, "query_link_pattern", _OF_QUERY)
+    return _link(connection, query, "query_link_pattern", _OF_QUERY)
 
 
-def _label(connection: Connection, id: str, key: str, default: str) -> str:
+def _link(connection: Connection, id: str, key: str, default: str) -> str:
     """Fill in the client's pattern: it is the cluster's own, if that has one.
 
     The client's own functions ask the cluster each time whether it is a local one.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,17 +11,17 @@ from typing import Any
 from ytbuild.backends.base import OperationSpec
 from ytbuild.backends.prod import typed_job
 from ytbuild.backends.prod.official_spec import build
+from ytbuild.base.backoff import Backoff
 from ytbuild.base.errors import ClusterError, OperationFailed, TableError
 from ytbuild.base.reporter import Reporter, Warned
 from ytbuild.base.signals import undisturbed
 from ytbuild.cluster import nodes
-from ytbuild.cluster.commands import RESOLVE_ERROR, Answer, Command
+from ytbuild.cluster.commands import Answer, Command
 from ytbuild.cluster.connection import Connection
-from ytbuild.cluster.failures import TOO_MANY_OPERATIONS
+from ytbuild.cluster.error_codes import MASTER_DISCONNECTED, RESOLVE_ERROR, TOO_MANY_OPERATIONS
 from ytbuild.cluster.yson import parsed_path
 
-_MASTER_DISCONNECTED = 218
-_NO_ROOM = frozenset({TOO_MANY_OPERATIONS, _MASTER_DISCONNECTED})
+_NO_ROOM = frozenset({TOO_MANY_OPERATIONS, MASTER_DISCONNECTED})
 
 _UNSORTED = re.compile(r"Input table .* is (not sorted|sorted by columns .* not compatible)")
 
@@ -67,7 +66,7 @@ def prepare(connection: Connection, spec: OperationSpec) -> Before:
     if not destination:
         return Before(rows_in)
     output, parent = answers
-    if not _value(parent):
+    if not parent.value:
         nodes.make(connection, nodes.parent_of(destination), "map_node")
     return Before(rows_in, output.error is None, _row_count(output))
 
@@ -101,13 +100,13 @@ def _with_output(connection: Connection, table: str) -> Iterator[None]:
     """
     from yt.wrapper import Transaction
 
-    transactions = connection.start([f"ytbuild: schema of {table}"])
+    (transaction,) = connection.transactions.start([f"ytbuild: schema of {table}"])
     try:
-        nodes.make(connection, table, "table", transaction=transactions[0])
-        with Transaction(transaction_id=transactions[0], client=connection.client()):
+        nodes.make(connection, table, "table", transaction=transaction)
+        with Transaction(transaction_id=transaction, client=connection.client()):
             yield
     finally:
-        connection.abort(transactions)
+        connection.transactions.abort([transaction])
 
 
 def rows_out(connection: Connection, spec: OperationSpec, before: Before) -> int:
@@ -139,8 +138,7 @@ class _Queue:
     def start(self, parameters: Mapping[str, Any]) -> str:
         """Start the operation, and return its id; raises `ClusterError` when there is no room for `queue_seconds`."""
         seconds = self._connection.config.queue_seconds
-        deadline = time.monotonic() + seconds
-        pause = _FIRST_PAUSE
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, seconds, cut=True, waiting=self._warn)
         while True:
             try:
                 return self._request(parameters)
@@ -150,27 +148,23 @@ class _Queue:
                     raise OperationFailed(error.message, hint) from None
                 if not error.codes & _NO_ROOM:
                     raise
-                if time.monotonic() >= deadline:
+                if not backoff.wait():
                     raise self._no_room(error, seconds) from None
-            if pause == _FIRST_PAUSE:
-                waiting = f"{self._spec.label}: {self._pool}; trying again for up to {seconds:g} s"
-                self._reporter.event(Warned(waiting))
-            time.sleep(max(0, min(pause, deadline - time.monotonic())))
-            pause = min(_LONGEST_PAUSE, pause * 2)
             with self._connection.translated(self._spec.label):
                 # The client's cache may throw the files of a TypedJob out meanwhile.
                 self._touch()
 
-    def _request(self, parameters: Mapping[str, Any]) -> str:
-        from yt.wrapper.driver import make_formatted_request
+    def _warn(self, pause: int) -> None:
+        if pause == 1:
+            seconds = self._connection.config.queue_seconds
+            waiting = f"{self._spec.label}: {self._pool}; trying again for up to {seconds:g} s"
+            self._reporter.event(Warned(waiting))
 
-        client = self._connection.client()
+    def _request(self, parameters: Mapping[str, Any]) -> str:
         # Longer than for other commands: an operation whose start nobody heard of runs all the same.
-        timeout = client.config["start_operation_request_timeout"]
-        with undisturbed(), self._connection.translated(self._spec.label):
-            answer = make_formatted_request(
-                "start_operation", dict(parameters), format=None, timeout=timeout, client=client
-            )
+        timeout = self._connection.client().config["start_operation_request_timeout"]
+        with undisturbed():
+            answer = self._connection.command("start_operation", parameters, timeout=timeout)
             id = str(answer["operation_id"])
             self._connection.started[id] = Command("abort_operation", {"operation_id": id})
             return id
@@ -193,29 +187,21 @@ def _plain_path(path: str | None) -> str:
 
 
 def _counts(path: str) -> Command:
-    return Command("get", {"path": f"{path}/@", "attributes": ["type", "row_count"]})
+    return nodes.attributes_command(path, ["type", "row_count"])
 
 
 def _existing(answer: Answer, spec: OperationSpec, path: str) -> int:
-    if answer.error is not None and RESOLVE_ERROR in answer.error.codes:
+    if answer.has(RESOLVE_ERROR):
         raise TableError(f"{spec.label}: there is no table {path}", "correct input_table, or write the table first")
-    if answer.error is not None:
-        raise answer.error
+    answer.get()
     return _row_count(answer)
 
 
 def _check_files(spec: OperationSpec, files: list[str], answers: list[Answer]) -> None:
     for path, answer in zip(files, answers, strict=True):
-        if answer.error is None and not _value(answer):
+        if answer.error is None and not answer.value:
             raise TableError(f"{spec.label}: there is no file {path}", "correct file_paths, or upload the file first")
 
 
 def _row_count(answer: Answer) -> int:
-    found = _value(answer)
-    return int(found.get("row_count") or 0) if isinstance(found, Mapping) else 0
-
-
-def _value(answer: Answer) -> Any:
-    # What `get` and `exists` return is bare or in a map, as the client asks for it.
-    value = answer.value
-    return value["value"] if isinstance(value, Mapping) and set(value) == {"value"} else value
+    return int(answer.value.get("row_count") or 0) if isinstance(answer.value, Mapping) else 0
