@@ -69,12 +69,14 @@ def _may_import(room: str, other: str) -> bool:
 
 
 def circle(files: Mapping[str, File]) -> list[str]:
-    """Return the modules of one circle that importing runs into, or nothing; a package's own files may name it."""
-    graph: dict[str, set[str]] = {module: set() for module in files}
+    """Return the modules of one circle of imports, lazy ones included, or nothing.
+
+    A package's own files may name it: `__init__` hands on what they hold.
+    """
+    graph: dict[str, set[str]] = {}
     for module, file in files.items():
-        for arrow in imports(file, files.keys()):
-            if arrow.at_import:
-                graph[module] |= {name for name in _with_packages(arrow.module) if not _is_inside(module, name)}
+        imported = {name for arrow in imports(file, files.keys()) for name in _with_packages(arrow.module)}
+        graph[module] = {name for name in imported if not _is_inside(module, name)}
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:

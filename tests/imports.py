@@ -15,11 +15,10 @@ _LOADERS = ("import_module", "__import__")
 
 @dataclass(frozen=True)
 class Import:
-    """One module of the tree that a file imports; `at_import` unless only a function or a type checker reads it."""
+    """One module of the tree that a file imports, and where."""
 
     module: str
     line: int
-    at_import: bool
 
 
 @dataclass(frozen=True)
@@ -53,35 +52,23 @@ def imports(file: File, modules: Set[str]) -> list[Import]:
     A text counts whoever is called with it (`importlib.import_module("a.b")`, a table of modules, `-m a.b`): a name
     that is loaded later is an arrow like any other. `from a import b` is `a.b` where that is a module, else `a`.
     """
-    return [
-        Import(module, node.lineno, at_import)
-        for node, at_import in _walk(ast.parse(file.text))
-        for module in _named(node, file, modules)
-    ]
+    return [Import(module, node.lineno) for node in _nodes(file) for module in _named(node, file, modules)]
 
 
 def unreadable(file: File) -> list[int]:
     """Return the lines that import a module by a name that stands nowhere in the text."""
     return [
         node.lineno
-        for node, _ in _walk(ast.parse(file.text))
+        for node in _nodes(file)
         if isinstance(node, ast.Call)
         and _called(node) in _LOADERS
         and not (node.args and _names_a_room(node.args[0]))
     ]
 
 
-def _walk(tree: ast.AST, at_import: bool = True) -> Iterator[tuple[ast.expr | ast.stmt, bool]]:
-    """Yield every statement and expression, and whether importing the file evaluates it."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.expr | ast.stmt):
-            yield node, at_import
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for branch, executed in ((node.body, False), (node.orelse, at_import)):
-                yield from _walk(ast.Module(branch, []), executed)
-        else:
-            deferred = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _walk(node, at_import and not deferred)
+def _nodes(file: File) -> Iterator[ast.expr | ast.stmt]:
+    """Yield every statement and expression of a file, in functions and for the type checker as well."""
+    return (node for node in ast.walk(ast.parse(file.text)) if isinstance(node, ast.expr | ast.stmt))
 
 
 def _named(node: ast.expr | ast.stmt, file: File, modules: Set[str]) -> Iterator[str]:
