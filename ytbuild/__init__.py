@@ -6,32 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0.dev0"
 
-if TYPE_CHECKING:
-    from ytbuild.base.errors import OperationFailed as OperationFailed
-    from ytbuild.base.errors import YtbuildError as YtbuildError
-    from ytbuild.run.drivers import run_map as run_map
-    from ytbuild.run.drivers import run_map_reduce as run_map_reduce
-    from ytbuild.run.drivers import run_reduce as run_reduce
-    from ytbuild.run.drivers import run_sort as run_sort
-    from ytbuild.run.drivers import run_vanilla as run_vanilla
-    from ytbuild.run.registry import StageRegistry as StageRegistry
-    from ytbuild.run.stage import BaseStage as BaseStage
-    from ytbuild.run.stage import DebugContext as DebugContext
-    from ytbuild.run.stage import StageContext as StageContext
-    from ytbuild.run.stage import StageDependencies as StageDependencies
-    from ytbuild.script import BasePipeline as BasePipeline
-    from ytbuild.script import DefaultPipeline as DefaultPipeline
-
-# Loaded when first used: `import ytbuild` must not pay for what a command does not need.
+# The public names, loaded when first used: `import ytbuild` must not pay for what a command does not need.
 _PUBLIC = {
     "BasePipeline": "ytbuild.script",
     "BaseStage": "ytbuild.run.stage",
     "DebugContext": "ytbuild.run.stage",
     "DefaultPipeline": "ytbuild.script",
     "OperationFailed": "ytbuild.base.errors",
+    "Reporter": "ytbuild.base.reporter",
+    "RunOptions": "ytbuild.run.pipeline",
     "StageContext": "ytbuild.run.stage",
     "StageDependencies": "ytbuild.run.stage",
     "StageRegistry": "ytbuild.run.registry",
+    "Workspace": "ytbuild.api",
     "YtbuildError": "ytbuild.base.errors",
     "run_map": "ytbuild.run.drivers",
     "run_map_reduce": "ytbuild.run.drivers",
@@ -40,23 +27,27 @@ _PUBLIC = {
     "run_vanilla": "ytbuild.run.drivers",
 }
 
-__all__ = [
-    "BasePipeline",
-    "BaseStage",
-    "DebugContext",
-    "DefaultPipeline",
-    "OperationFailed",
-    "StageContext",
-    "StageDependencies",
-    "StageRegistry",
-    "YtbuildError",
-    "__version__",
-    "run_map",
-    "run_map_reduce",
-    "run_reduce",
-    "run_sort",
-    "run_vanilla",
-]
+__all__ = [*_PUBLIC, "__version__"]
+
+if TYPE_CHECKING:
+    # What type checkers read: a test holds it to the list above.
+    from ytbuild.api import Workspace as Workspace
+    from ytbuild.base.errors import OperationFailed as OperationFailed
+    from ytbuild.base.errors import YtbuildError as YtbuildError
+    from ytbuild.base.reporter import Reporter as Reporter
+    from ytbuild.run.drivers import run_map as run_map
+    from ytbuild.run.drivers import run_map_reduce as run_map_reduce
+    from ytbuild.run.drivers import run_reduce as run_reduce
+    from ytbuild.run.drivers import run_sort as run_sort
+    from ytbuild.run.drivers import run_vanilla as run_vanilla
+    from ytbuild.run.pipeline import RunOptions as RunOptions
+    from ytbuild.run.registry import StageRegistry as StageRegistry
+    from ytbuild.run.stage import BaseStage as BaseStage
+    from ytbuild.run.stage import DebugContext as DebugContext
+    from ytbuild.run.stage import StageContext as StageContext
+    from ytbuild.run.stage import StageDependencies as StageDependencies
+    from ytbuild.script import BasePipeline as BasePipeline
+    from ytbuild.script import DefaultPipeline as DefaultPipeline
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ytbuild.base.reporter import SILENT, Reporter, Warned
@@ -28,12 +29,12 @@ class Workspace:
         self,
         directory: str = ".",
         config: str | None = None,
-        overrides: tuple[str, ...] = (),
+        overrides: Iterable[str] = (),
         reporter: Reporter = SILENT,
     ) -> None:
         self._directory = directory
         self._config = config
-        self._overrides = overrides
+        self._overrides = tuple(overrides)
         self._reporter = reporter
 
     def build(self, *, extract: bool = False) -> BuildResult:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import json
 import re
 import secrets
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,14 +26,18 @@ from ytbuild.backends.base import Client, OperationHandle, Resources
 from ytbuild.backends.dev.backend import DevBackend
 from ytbuild.backends.prod.backend import ProdBackend
 from ytbuild.base import shipped
-from ytbuild.cli.main import cli
+from ytbuild.build import BuildResult, BuiltTarget
+from ytbuild.cli.main import cli, exit_code
 from ytbuild.config import access
 from ytbuild.config import pipeline as pipeline_config
 from ytbuild.config import prod as prod_config
 from ytbuild.config import stage as stage_config
 from ytbuild.config.documents import Documents
+from ytbuild.diff import DiffResult
 from ytbuild.graph import rules
 from ytbuild.run import settings
+from ytbuild.run.pipeline import PlannedRun, PlannedStage, RunResult
+from ytbuild.upload import UploadPlan, UploadResult
 
 CONFIGURATION = pages.read(pages.REFERENCE / "configuration.md")
 ARCHIVE = pages.read(pages.REFERENCE / "archive.md")
@@ -285,6 +292,67 @@ def test_the_public_names_are_described() -> None:
     text = pages.prose(PYTHON_API)
     for name in set(ytbuild.__all__) - {"__version__"}:
         assert f"`ytbuild.{name}`" in text
+
+
+WORKSPACE = pages.section(PYTHON_API, "## `ytbuild.Workspace`")
+
+
+def members(result: type) -> set[str]:
+    """Return the fields and properties of a result."""
+    properties = {name for name, value in vars(result).items() if isinstance(value, property)}
+    return {name for name in (*result.__dataclass_fields__, *properties) if not name.startswith("_")}  # type: ignore[attr-defined]
+
+
+def test_the_methods_of_a_workspace_are_described_with_their_parameters() -> None:
+    said = {}
+    for cells in pages.rows(WORKSPACE):
+        if "(" in cells[0]:
+            name, _, parameters = cells[0].strip("`)").partition("(")
+            said[name] = parameters
+    for name, method in vars(ytbuild.Workspace).items():
+        if inspect.isfunction(method) and not name.startswith("_"):
+            own = list(inspect.signature(method).parameters.values())[1:]
+            plain = [str(value.replace(annotation=inspect.Parameter.empty)) for value in own]
+            assert plain == [part for part in said.pop(name).split(", ") if part not in ("*", "")], name
+    assert not said
+
+
+@pytest.mark.parametrize(
+    ("row", "result"),
+    [("a build", BuildResult), ("an upload", UploadResult), ("a planned upload", UploadPlan), ("a run", RunResult)],
+)
+def test_the_members_of_a_result_are_described(row: str, result: type) -> None:
+    (text,) = (cells[1] for cells in pages.rows(WORKSPACE) if cells[0] == row)
+    text, _, of_a_target = text.partition("(each with ")
+    rest = of_a_target.partition(")")
+    assert set(pages.code_spans(text + rest[2])) == members(result)
+    assert set(pages.code_spans(rest[0])) == (members(BuiltTarget) if of_a_target else set())
+
+
+def test_the_members_of_a_diff_and_a_planned_run_are_described() -> None:
+    said = {cells[0].partition("(")[0]: set(pages.code_spans(cells[1])) for cells in pages.rows(WORKSPACE)}
+    assert members(DiffResult) <= said["`diff"]
+    assert members(PlannedRun) - {"plan", "secrets", "backend", "registry"} <= said["`plan_run"]
+    assert members(PlannedStage) <= said["`plan_run"]
+
+
+def test_the_fields_of_run_options_are_described() -> None:
+    known = members(ytbuild.RunOptions)
+    assert {cells[0].strip("`") for cells in pages.rows(WORKSPACE)} >= known
+    assert known == {"stages", "first", "archive", "strict", "keep_sandboxes", "script"}
+
+
+def test_the_example_of_a_workspace_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(["-q", "init", "hello"]) == 0
+    example = PYTHON_API.partition("## `ytbuild.Workspace`")[2].partition("```python\n")[2].partition("```")[0]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "python-api.md", "exec"), {})
+    lines = printed.getvalue().splitlines()
+    assert "A stages/greet/src/mapper.py" in lines
+    assert lines[-2].endswith(" files, 4 targets built")
+    assert lines[-1].startswith("there is no table //tmp/hello/names ")
 
 
 def test_the_members_of_deps_are_described() -> None:

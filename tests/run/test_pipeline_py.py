@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -195,6 +196,18 @@ def test_importing_ytbuild_imports_nothing_slow(module: str) -> None:
 @pytest.mark.parametrize("name", ytbuild.__all__)
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(ytbuild, name) is not None
+
+
+def test_type_checkers_see_the_public_names() -> None:
+    (block,) = (node for node in ast.parse(Path(ytbuild.__file__).read_text()).body if isinstance(node, ast.If))
+    seen = {
+        alias.asname: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname == alias.name
+    }
+    assert seen == ytbuild._PUBLIC
 
 
 def test_a_name_that_is_not_public_is_an_attribute_error() -> None:

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 import click
 
 from ytbuild.base.text import plural, quote, seconds
-from ytbuild.cli.dry_run import show
 from ytbuild.cli.options import Options, common_options
 from ytbuild.cli.stage_log import stage_log
 from ytbuild.cli.text_reporter import PlainReporter, Words
 from ytbuild.cli.upload import WORDS as UPLOAD_WORDS
 from ytbuild.run.backends import ArchiveChosen
 from ytbuild.run.launch import OperationDone, OperationRunning, OperationStarted
-from ytbuild.run.pipeline import RunDone, RunOptions, StageStarted
+from ytbuild.run.pipeline import PlannedRun, RunDone, RunOptions, StageStarted
 
 
 @click.command("run")
@@ -51,9 +50,21 @@ def command(
     chosen = RunOptions(stages, first, archive, strict, keep_sandboxes, options.script)
     with _collecting(), stage_log(options.reporter):
         if dry_run:
-            show(workspace.plan_run(chosen), options.reporter)
+            _show(workspace.plan_run(chosen), options.reporter)
         else:
             workspace.run(chosen)
+
+
+def _show(planned: PlannedRun, reporter: PlainReporter) -> None:
+    """Print the stages and their operations, with a summary on stderr."""
+    for warning in (*planned.warnings, *planned.plan.warnings):
+        reporter.warning(warning)
+    for stage in planned.stages:
+        code = (": runs stage.py" + ("; declared for it:" if stage.operations else "")) if stage.has_code else ""
+        click.echo(f"stage {stage.name}{code}")
+        for spec in stage.operations:
+            click.echo("\n".join(planned.backend.described(spec, planned.archive)))
+    reporter.line(f"{plural(len(planned.stages), 'stage')}, archive {planned.key[:16]}; nothing was run")
 
 
 def _started(event: OperationStarted, reporter: PlainReporter) -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,7 @@ class PlannedRun:
 
     plan: Plan
     stages: tuple[PlannedStage, ...]
-    secrets: dict[str, str]
+    secrets: dict[str, str] = field(repr=False)
     warnings: tuple[str, ...]
     key: str
     archive: str | None
