@@ -1,4 +1,7 @@
-"""Fixtures: `cluster`, one process for the whole session, and `cypress`, a fresh folder on it."""
+"""Fixtures: `cluster`, one process for the whole session, and `cypress`, a fresh folder on it.
+
+`module_cypress` is a folder for all tests of a file.
+"""
 
 from __future__ import annotations
 
@@ -74,3 +77,14 @@ def cypress(any_cluster: Cluster | RealCluster) -> Iterator[str]:
     # A test may have left a transaction open; nothing of it reaches other tests.
     with contextlib.suppress(YtCypressTransactionLockConflict):
         any_cluster.client().remove(folder, recursive=True, force=True)
+
+
+@pytest.fixture(scope="module")
+def module_cypress(running_cluster: Cluster | RealCluster) -> Iterator[str]:
+    """A fresh folder on the cluster, removed when all tests of the file have run."""
+    folder = f"{running_cluster.root}/ytbuild-test-{secrets.token_hex(6)}"
+    running_cluster.client().create("map_node", folder, recursive=True)
+    running_cluster.close_clients()
+    yield folder
+    running_cluster.client().remove(folder, recursive=True, force=True)
+    running_cluster.close_clients()

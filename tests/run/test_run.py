@@ -112,6 +112,35 @@ def test_operations_run_in_the_order_of_the_file(pipeline: Pipeline) -> None:
     assert get(pipeline, "output") == [{"n": 1}]
 
 
+def test_a_second_run_gives_the_same_tables_and_says_nothing_when_asked_to_be_quiet(pipeline: Pipeline) -> None:
+    pipeline.write("stages/first/src/mapper.py", DOUBLE)
+    pipeline.write("stages/first/src/reducer.py", GROUP)
+    pipeline.write("stages/first/src/vanilla.py", "print('said')\n")
+    operation(
+        pipeline,
+        "map: {input_table: //t/input, output_table: //t/mapped, resources: {job_count: 2}}\n"
+        "sort: {input_table: //t/mapped, sort_by: [key]}\n"
+        "reduce: {input_table: //t/mapped, output_table: //t/reduced, reduce_by: key}\n"
+        "map_reduce: {input_table: //t/input, output_table: //t/output, reduce_by: key}\n"
+        "vanilla: {}",
+    )
+    pipeline.configure("mode: dev", "[given, first]")
+    pipeline.write("stages/given/config.yaml", "job: {}\n")
+    pipeline.write(
+        "stages/given/stage.py",
+        "from ytbuild import BaseStage\nclass Stage(BaseStage):\n    def run(self, debug):\n"
+        "        rows = [{'key': key, 'value': value} for value, key in enumerate('bab')]\n"
+        "        self.deps.yt_client.write_table('//t/input', rows)\n"
+        "        self.logger.info('wrote rows')\n",
+    )
+    tables = []
+    for _ in range(2):
+        result = pipeline.run("run", "--strict", "-q")
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+        tables.append({path.name: path.read_text() for path in pipeline.root.glob(".dev/*.jsonl")})
+    assert tables[0] == tables[1] and len(tables[0]) == 4
+
+
 def test_job_code_finds_its_stages_configuration(pipeline: Pipeline) -> None:
     pipeline.write(
         "stages/first/src/vanilla.py",

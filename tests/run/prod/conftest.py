@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-
 import pytest
 
 from tests.cluster.running import Cluster, RealCluster, close
@@ -40,9 +37,8 @@ def stand_in(cluster: Cluster, cypress: str, pipeline: Pipeline) -> Place:
 
 
 @pytest.fixture(scope="module")
-def module_place(running_cluster: Cluster | RealCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def module_place(
+    running_cluster: Cluster | RealCluster, module_cypress: str, tmp_path_factory: pytest.TempPathFactory
+) -> Place:
     """The same for all tests of a file together."""
-    folder = f"{running_cluster.root}/ytbuild-test-{secrets.token_hex(6)}"
-    yield prepared(running_cluster, folder, Pipeline.create(tmp_path_factory.mktemp("run") / "pipeline"))
-    running_cluster.client().remove(folder, recursive=True, force=True)
-    running_cluster.close_clients()
+    return prepared(running_cluster, module_cypress, Pipeline.create(tmp_path_factory.mktemp("run") / "pipeline"))
