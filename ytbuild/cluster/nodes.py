@@ -26,7 +26,7 @@ def missing(path: str) -> TableError:
 
 def attributes_command(path: str, names: Iterable[str], transaction: str | None = None) -> Command:
     """Return the command that gets some attributes of a node, those that it has."""
-    within = {} if transaction is None else {"transaction_id": transaction}
+    within = {"transaction_id": transaction} if transaction else {}
     return Command("get", {"path": f"{path}/@", "attributes": list(names), **within})
 
 
@@ -62,8 +62,11 @@ def make(
     The folders above it are made outside of the transaction: two that are open at once could not make the same
     folder, and an empty one that stays harms nobody.
     """
+    parameters: dict[str, Any] = {"path": path, "type": node_type, "ignore_existing": True}
+    parameters |= {"attributes": dict(attributes)} if attributes else {}
+    parameters |= {"transaction_id": transaction} if transaction else {}
     try:
-        _create(connection, path, node_type, transaction, attributes)
+        connection.command("create", parameters)
     except ClusterError as error:
         if ALREADY_EXISTS in error.codes:
             _check_type(connection, path, node_type)
@@ -73,22 +76,7 @@ def make(
             raise TableError(f"there is no folder {parent_of(path)} for {path}", "make it first") from None
         else:
             make(connection, parent_of(path), "map_node")
-            _create(connection, path, node_type, transaction, attributes)
-
-
-def _create(
-    connection: Connection,
-    path: str,
-    node_type: str,
-    transaction: str | None,
-    attributes: Mapping[str, Any] | None,
-) -> None:
-    parameters: dict[str, Any] = {"path": path, "type": node_type, "ignore_existing": True}
-    if attributes:
-        parameters["attributes"] = dict(attributes)
-    if transaction is not None:
-        parameters["transaction_id"] = transaction
-    connection.command("create", parameters)
+            connection.command("create", parameters)
 
 
 def _check_type(connection: Connection, path: str, node_type: str) -> None:

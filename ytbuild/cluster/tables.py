@@ -57,10 +57,8 @@ def write(
 
 def row_count(connection: Connection, table: str) -> int:
     """Return the number of rows of a table; raises `TableError` when there is none."""
-    try:
+    with _missing_explained(connection, table):
         attributes = nodes.attributes(connection, table, _ATTRIBUTES)
-    except ClusterError as error:
-        raise _explained(error, connection, table) from None
     return _checked_count(attributes, table)
 
 
@@ -101,11 +99,9 @@ class _Download:
     def begin(cls, connection: Connection, table: str, transaction: str, what: str) -> _Download:
         """Keep the table as it is for the time of the transaction."""
         parameters = {"path": table, "mode": "snapshot", "transaction_id": transaction}
-        try:
+        with _missing_explained(connection, table):
             node = f"#{connection.command('lock', parameters)['node_id']}"
             attributes = nodes.attributes(connection, node, _ATTRIBUTES, transaction)
-        except ClusterError as error:
-            raise _explained(error, connection, table) from None
         return cls(connection, node, _checked_count(attributes, table), transaction, what)
 
     def rows(self) -> Iterator[Row]:
@@ -183,10 +179,12 @@ def _checked_count(attributes: Any, table: str) -> int:
     return int(attributes["row_count"])
 
 
-def _explained(error: ClusterError, connection: Connection, table: str) -> ClusterError | TableError:
-    if RESOLVE_ERROR not in error.codes:
-        return error
-    return TableError(
-        f"there is no table {table} on {connection.access.proxy}",
-        "run the stage that writes it first, or correct the path",
-    )
+@contextlib.contextmanager
+def _missing_explained(connection: Connection, table: str) -> Iterator[None]:
+    try:
+        yield
+    except ClusterError as error:
+        if RESOLVE_ERROR not in error.codes:
+            raise
+        text = f"there is no table {table} on {connection.access.proxy}"
+        raise TableError(text, "run the stage that writes it first, or correct the path") from None

@@ -135,8 +135,8 @@ class LocalStore:
 
         Older ones also go when all together take more than `KEPT_BYTES`. The archive with the key `in_use` stays.
         """
-        for folder in (self.build_dir, os.path.join(self.build_dir, "archives"), self._manifest_folder()):
-            files.remove_abandoned(folder, time.time() - _ABANDONED_AFTER)
+        for name in ("", "archives", "manifests", "requirements"):
+            files.remove_abandoned(os.path.join(self.build_dir, name), time.time() - _ABANDONED_AFTER)
         kept: set[str] = {in_use}
         removed = total = 0
         for rank, (used, key) in enumerate(self._by_use()):
@@ -149,8 +149,8 @@ class LocalStore:
             self._remove(key)
             removed += 1
         self._remove_without_manifest()
-        self._remove_unused_requirements()
-        self._remove_old_logs()
+        for name in ("requirements", "log"):
+            self._remove_unused(os.path.join(self.build_dir, name))
         self._index.forget_archives(kept)
         return removed
 
@@ -163,13 +163,13 @@ class LocalStore:
 
     def _by_use(self) -> list[tuple[float, str]]:
         """Return (time of last use, key) of every archive, the latest first."""
-        found: list[tuple[float, str]] = []
+        by_use: list[tuple[float, str]] = []
         with contextlib.suppress(OSError), os.scandir(self._manifest_folder()) as entries:
             for entry in entries:
                 if entry.name.endswith(".json"):
                     with contextlib.suppress(OSError):
-                        found.append((entry.stat().st_mtime, entry.name.removesuffix(".json")))
-        return sorted(found, reverse=True)
+                        by_use.append((entry.stat().st_mtime, entry.name.removesuffix(".json")))
+        return sorted(by_use, reverse=True)
 
     def _remove(self, key: str) -> None:
         # The manifest goes first: an archive without one is nothing, a manifest without an archive is a miss.
@@ -177,20 +177,12 @@ class LocalStore:
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
-    def _remove_unused_requirements(self) -> None:
-        """Remove the packages that dev jobs were given and that no run has used for 30 days."""
-        folder = os.path.join(self.build_dir, "requirements")
-        files.remove_abandoned(folder, time.time() - _ABANDONED_AFTER)
+    def _remove_unused(self, folder: str) -> None:
+        """Remove what nobody has used or written for 30 days: packages for dev jobs, logs."""
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 if entry.stat().st_mtime < time.time() - KEPT_SECONDS:
                     files.remove(entry.path)
-
-    def _remove_old_logs(self) -> None:
-        with contextlib.suppress(OSError), os.scandir(os.path.join(self.build_dir, "log")) as entries:
-            for entry in entries:
-                if entry.stat().st_mtime < time.time() - KEPT_SECONDS:
-                    os.unlink(entry.path)
 
     def _remove_without_manifest(self) -> None:
         """Remove archives whose build was killed before the manifest; a live build's is younger than a minute."""
@@ -230,8 +222,8 @@ class ChunkReader:
 
     def read(self, key: bytes) -> bytes | None:
         """Return the compressed bytes of a chunk if an archive holds them unharmed."""
-        found = self._known.get(key.hex())
-        return None if found is None else self._bytes(*found)
+        place = self._known.get(key.hex())
+        return None if place is None else self._bytes(*place)
 
     def _learn(self, archive: str, wanted: set[str]) -> None:
         try:

@@ -38,8 +38,8 @@ def of_failed(
     jobs = _failed_jobs(connection, operation)
     reason = _reason(connection, spec, error)
     said = [last_lines(job.stderr) for job in jobs[:_SHOWN_JOBS]]
-    log = write_log(connection, log_dir, f"{spec.stage}.{spec.name}.{operation}.log", [link, error, *map(vars, jobs)])
-    hint = f"see {link}" + (f"\nits whole log is {quote(log)}" if log else "")
+    path = os.path.join(log_dir, f"{spec.stage}.{spec.name}.{operation}.log")
+    hint = logged(connection, path, link, [error, *map(vars, jobs)])
     if not jobs:
         return OperationFailed(f"{spec.label} failed: {reason}", hint)
     text = f"{spec.label} failed: {reason}{_stderrs(jobs, said)}"
@@ -59,16 +59,18 @@ def reason_of(connection: Connection, error: Mapping[str, Any]) -> str:
     return error_tree.tidy(connection.mask(error_tree.innermost(error)))
 
 
-def write_log(connection: Connection, log_dir: str, name: str, parts: Sequence[Any]) -> str:
-    """Write texts and values into a new log, secrets masked; return its path, empty when it cannot be written."""
-    path = os.path.join(log_dir, name)
-    text = "\n\n".join(part if isinstance(part, str) else _as_text(part) for part in parts)
+def logged(connection: Connection, path: str, link: str, parts: Sequence[Any]) -> str:
+    """Write the texts and values that tell of a failure into a new log, secrets masked.
+
+    Returns the hint that says where to look: at the link, and in the log if it could be written.
+    """
+    text = "\n\n".join(part if isinstance(part, str) else _as_text(part) for part in (link, *parts))
     with contextlib.suppress(OSError):
-        os.makedirs(log_dir, exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(connection.mask(text) + "\n")
-        return path
-    return ""
+        return f"see {link}\nits whole log is {quote(path)}"
+    return f"see {link}"
 
 
 def _as_text(value: Mapping[str, Any]) -> str:

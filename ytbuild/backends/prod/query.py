@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,6 @@ from ytbuild.backends.prod.polled_handle import PolledHandle
 from ytbuild.backends.prod.spec import rendered, with_row_weight
 from ytbuild.base.errors import ClusterError, OperationFailed, QueryError
 from ytbuild.base.signals import undisturbed
-from ytbuild.base.text import quote
 from ytbuild.cluster import web_interface
 from ytbuild.cluster.commands import Command
 from ytbuild.cluster.connection import Connection
@@ -95,9 +95,8 @@ class QueryOperation(PolledHandle):
         except ClusterError as failure:
             error = {"message": f"the cluster no longer says why: {failure.message}"}
         name = ".".join(filter(None, [self._spec.stage, self._spec.name, self.id, "log"]))
-        parts = [self.link, str(self._spec.query), error]
-        log = failed_operation.write_log(self._connection, self._log_dir, name, parts)
-        hint = f"see {self.link}" + (f"\nits whole log is {quote(log)}" if log else "")
+        path = os.path.join(self._log_dir, name)
+        hint = failed_operation.logged(self._connection, path, self.link, [str(self._spec.query), error])
         return QueryError(f"{self._label} {state}: {failed_operation.reason_of(self._connection, error)}", hint)
 
     def _get(self, *attributes: str) -> Mapping[str, Any]:

@@ -69,32 +69,32 @@ def with_row_weight(query: str, weight: str) -> str:
 
 def _common(spec: OperationSpec) -> dict[str, Any]:
     resources = spec.resources
-    found: dict[str, Any] = {
+    common: dict[str, Any] = {
         "title": spec.label,
         "pool": resources.pool,
         # The official client publishes the whole command line here; over its list it takes no shorter one.
         "started_by": {"command": "ytbuild"},
     }
     if resources.pool_tree:
-        found["pool_trees"] = [resources.pool_tree]
+        common["pool_trees"] = [resources.pool_tree]
     if resources.user_slots is not None:
-        found["resource_limits"] = {"user_slots": resources.user_slots}
+        common["resource_limits"] = {"user_slots": resources.user_slots}
     if spec.kind != "sort":
-        found["max_failed_job_count"] = spec.max_failed_job_count
+        common["max_failed_job_count"] = spec.max_failed_job_count
     if spec.time_limit is not None:
-        found["time_limit"] = round(spec.time_limit * 1000)
+        common["time_limit"] = round(spec.time_limit * 1000)
     if isinstance(spec.description, Mapping):
-        found["description"] = plain(spec.description)
+        common["description"] = plain(spec.description)
     elif spec.description is not None:
-        found["title"] = str(spec.description)
-    return found
+        common["title"] = str(spec.description)
+    return common
 
 
 def _job(spec: OperationSpec, leg: LegCommand, archive: str | None, names: tuple[str, ...]) -> dict[str, Any]:
     """Return what a leg's jobs run, with which files, variables and limits."""
     resources = spec.resources
     files = [(archive, ARCHIVE_NAME), *spec.files] if archive else spec.files
-    found: dict[str, Any] = {
+    job: dict[str, Any] = {
         "command": secure_vault.command(leg.command, names) if leg.typed_job is None else _shown_job(leg.typed_job),
         "file_paths": [rich_path(path, file_name=name) for path, name in files],
         "environment": secure_vault.public_environment(spec),
@@ -104,14 +104,14 @@ def _job(spec: OperationSpec, leg: LegCommand, archive: str | None, names: tuple
     }
     if spec.kind == "vanilla":
         # It has no table to write to, and what it prints would be lost.
-        found["redirect_stdout_to_stderr"] = True
+        job["redirect_stdout_to_stderr"] = True
     elif leg.typed_job is None:
-        found |= {"input_format": _FORMAT, "output_format": _FORMAT}
+        job |= {"input_format": _FORMAT, "output_format": _FORMAT}
     if resources.docker_image:
-        found["docker_image"] = resources.docker_image
+        job["docker_image"] = resources.docker_image
     if spec.job_time_limit is not None:
-        found["job_time_limit"] = round(spec.job_time_limit * 1000)
-    return found
+        job["job_time_limit"] = round(spec.job_time_limit * 1000)
+    return job
 
 
 def _shown_job(job: Any) -> str:

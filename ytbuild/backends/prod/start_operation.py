@@ -85,10 +85,8 @@ def start(
         with connection.translated(spec.label):
             body = builder.build(client)
     parameters = {"operation_type": spec.kind, "spec": body}
-    queue = _Queue(connection, spec, reporter, builder.get_toucher(client=client))
-    return Started(
-        queue.start(parameters), lambda state: builder.get_finalizer(body, client=connection.client())(state)
-    )
+    id = _id_when_started(connection, spec, parameters, reporter, builder.get_toucher(client=client))
+    return Started(id, lambda state: builder.get_finalizer(body, client=connection.client())(state))
 
 
 @contextlib.contextmanager
@@ -123,60 +121,48 @@ def rows_out(connection: Connection, spec: OperationSpec, before: Before) -> int
     return max(0, _row_count(answer) - (before.rows_out if spec.append else 0))
 
 
-class _Queue:
-    """Waits until the cluster has room for an operation."""
+def _id_when_started(
+    connection: Connection,
+    spec: OperationSpec,
+    parameters: Mapping[str, Any],
+    reporter: Reporter,
+    touch: Callable[[], None],
+) -> str:
+    """Start an operation as soon as the cluster has room for it, and return its id.
 
-    def __init__(
-        self, connection: Connection, spec: OperationSpec, reporter: Reporter, touch: Callable[[], None]
-    ) -> None:
-        self._connection = connection
-        self._spec = spec
-        self._reporter = reporter
-        self._touch = touch
-        self._pool = f"the pool {spec.resources.pool} has too many operations"
+    Raises `ClusterError` when there is none for `queue_seconds`.
+    """
+    seconds = connection.config.queue_seconds
+    no_room = f"{spec.label}: the pool {spec.resources.pool} has too many operations"
 
-    def start(self, parameters: Mapping[str, Any]) -> str:
-        """Start the operation, and return its id; raises `ClusterError` when there is no room for `queue_seconds`."""
-        seconds = self._connection.config.queue_seconds
-        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, seconds, cut=True, waiting=self._warn)
-        while True:
-            try:
-                return self._request(parameters)
-            except ClusterError as error:
-                if _UNSORTED.search(error.message):
-                    hint = "sort it before, with a sort operation or run_sort"
-                    raise OperationFailed(error.message, hint) from None
-                if not error.codes & _NO_ROOM:
-                    raise
-                if not backoff.wait():
-                    raise self._no_room(error, seconds) from None
-            with self._connection.translated(self._spec.label):
-                # The client's cache may throw the files of a TypedJob out meanwhile.
-                self._touch()
-
-    def _warn(self, pause: int) -> None:
+    def warn(pause: int) -> None:
         if pause == 1:
-            seconds = self._connection.config.queue_seconds
-            waiting = f"{self._spec.label}: {self._pool}; trying again for up to {seconds:g} s"
-            self._reporter.event(Warned(waiting))
+            reporter.event(Warned(f"{no_room}; trying again for up to {seconds:g} s"))
 
-    def _request(self, parameters: Mapping[str, Any]) -> str:
-        # Longer than for other commands: an operation whose start nobody heard of runs all the same.
-        timeout = self._connection.client().config["start_operation_request_timeout"]
-        with undisturbed():
-            answer = self._connection.command("start_operation", parameters, timeout=timeout)
-            id = str(answer["operation_id"])
-            self._connection.started[id] = Command("abort_operation", {"operation_id": id})
-            return id
+    backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, seconds, cut=True, waiting=warn)
+    while True:
+        try:
+            return _start(connection, parameters)
+        except ClusterError as error:
+            if _UNSORTED.search(error.message):
+                raise OperationFailed(error.message, "sort it before, with a sort operation or run_sort") from None
+            if not error.codes & _NO_ROOM:
+                raise
+            if not backoff.wait():
+                text = f"{no_room}, and so it was for {seconds:g} s: {error.message.removeprefix(f'{spec.label}: ')}"
+                raise ClusterError(text, error.hint, error.codes, error.said) from None
+        with connection.translated(spec.label):
+            # The client's cache may throw the files of a TypedJob out meanwhile.
+            touch()
 
-    def _no_room(self, error: ClusterError, seconds: float) -> ClusterError:
-        said = error.message.removeprefix(f"{self._spec.label}: ")
-        return ClusterError(
-            f"{self._spec.label}: {self._pool}, and so it was for {seconds:g} s: {said}",
-            error.hint,
-            error.codes,
-            error.said,
-        )
+
+def _start(connection: Connection, parameters: Mapping[str, Any]) -> str:
+    # Longer than for other commands: an operation whose start nobody heard of runs all the same.
+    timeout = connection.client().config["start_operation_request_timeout"]
+    with undisturbed():
+        id = str(connection.command("start_operation", parameters, timeout=timeout)["operation_id"])
+        connection.started[id] = Command("abort_operation", {"operation_id": id})
+        return id
 
 
 def _plain_path(path: str | None) -> str:

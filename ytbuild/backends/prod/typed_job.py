@@ -109,13 +109,13 @@ class _Shipped:
         from yt.wrapper.pickling import Pickler
 
         try:
-            found: bytes = Pickler(self._framework).dumps(self.job)
+            pickled: bytes = Pickler(self._framework).dumps(self.job)
         except (PicklingError, TypeError, AttributeError, RecursionError) as error:
             raise TypedJobError(
                 f"stage {self._stage}: the job {self.__name__} cannot be pickled: {error}",
                 "keep what cannot travel, such as locks and open files, out of its attributes",
             ) from None
-        return found
+        return pickled
 
 
 @contextlib.contextmanager
