@@ -86,6 +86,13 @@ class PackagingStarted(Event):
 
 
 @dataclass(frozen=True)
+class UploadPlanned(Event):
+    """It is known what an upload would send; nothing was sent."""
+
+    plan: UploadPlan
+
+
+@dataclass(frozen=True)
 class UploadStarted(Event):
     """Something goes up; `archive` is the Cypress path that it goes to."""
 
@@ -155,7 +162,9 @@ def build_and_send(
 
 def build_and_plan(planner: Planner, connection: Connection, reporter: Reporter = SILENT) -> UploadPlan:
     """Build a pipeline's archive and return what an upload would send of it."""
-    return plan_upload(*_packaged(planner, connection, None, reporter))
+    plan = plan_upload(*_packaged(planner, connection, None, reporter))
+    reporter.event(UploadPlanned(plan))
+    return plan
 
 
 def _packaged(

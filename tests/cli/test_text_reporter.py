@@ -15,6 +15,7 @@ import pytest
 import ytbuild
 from ytbuild.base.reporter import SILENT, Event, Reporter, Warned
 from ytbuild.cli.run import WORDS
+from ytbuild.cli.stage_log import StageLogged
 from ytbuild.cli.text_reporter import PlainReporter, TerminalReporter
 
 CLEAR = re.escape("\r\x1b[2K")
@@ -41,7 +42,7 @@ def event_classes() -> list[type[Event]]:
 
 
 def test_every_event_has_words() -> None:
-    assert set(event_classes()) == set(WORDS)
+    assert {*event_classes(), StageLogged} == set(WORDS)
 
 
 def test_every_event_is_a_frozen_dataclass() -> None:

@@ -14,7 +14,9 @@ from tests.cluster.running import Cluster
 from tests.docs import console, pages
 from tests.docs.interface import COMMAND_NAMES, command, error_classes, options
 from tests.support import Pipeline
-from ytbuild.cli.main import cli
+from ytbuild.base.reporter import Warned
+from ytbuild.cli.main import cli, exit_code
+from ytbuild.cli.run import WORDS
 
 COMMANDS = pages.read(pages.REFERENCE / "commands.md")
 COMMON = "## Options of every command"
@@ -125,3 +127,115 @@ def test_every_field_of_a_changed_member_is_described(changed: Pipeline) -> None
     text = pages.section(COMMANDS, "### JSON of `ytbuild diff --json`").rpartition("|")[2]
     assert names == {"size", "mode", "hash", "link"}
     assert names <= set(pages.code_spans(text))
+
+
+# Events
+
+
+def described_events() -> dict[str, set[str]]:
+    """Return the fields that the page gives each event, beside `event` and `time`."""
+    described: dict[str, set[str]] = {}
+    for name, _, fields_cell in pages.rows(pages.section(COMMANDS, "## Events")):
+        own = set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", fields_cell)))
+        own |= {"format_version"} & set(pages.code_spans(fields_cell))
+        for other in re.findall(r"those of `(\w+)`", fields_cell):
+            own = own - {other} | described[other]
+        for command_line in re.findall(r"those of \[`(.+?)`\]", fields_cell):
+            table = pages.rows(pages.section(COMMANDS, f"### JSON of `{command_line}`"))
+            own = {cells[0].strip("`").partition(".")[0].removesuffix("[]") for cells in table} - {"format_version"}
+        described[name.strip("`")] = own
+    return described
+
+
+EVENTS = described_events()
+
+
+def test_every_event_is_in_the_table() -> None:
+    kinds = {re.sub("(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in (*WORDS, Warned)}
+    assert set(EVENTS) == kinds | {"started", "progress", "failed", "interrupted"}
+
+
+def check_events(printed: str) -> list[str]:
+    """Compare the fields of events with the page; return the events' names."""
+    names: list[str] = []
+    for line in printed.splitlines():
+        event = json.loads(line)
+        names.append(event.pop("event"))
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event.pop("time"))
+        assert set(event) == EVENTS[names[-1]], names[-1]
+    return names
+
+
+LOGS = "from ytbuild import *\nclass First(BaseStage):\n    def run(self, debug):\n        self.logger.info('here')\n"
+
+
+def test_the_events_of_a_run_are_those_of_the_table(pipeline: Pipeline) -> None:
+    pipeline.write(
+        "stages/first/stage.py", LOGS + "        run_map(self.context, self.config.client.operations.map)\n"
+    )
+    pipeline.write("stages/first/src/secrets.env")
+    pipeline.write(".dev/input.jsonl", "{}\n")
+    names = check_events(pipeline.run("run", "--json", check=True).stdout)
+    assert list(dict.fromkeys(names)) == [
+        "started", "progress", "warned", "build_done", "stage_started", "stage_logged",
+        "operation_started", "operation_done", "run_done",
+    ]  # fmt: skip
+    key = pipeline.build()["key"]
+    assert "archive_chosen" in check_events(pipeline.run("run", "--json", "--archive", key, check=True).stdout)
+
+
+def test_the_events_of_a_running_operation_are_those_of_the_table(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ytbuild.cli.json_reporter._WORKING_INTERVAL", 0.1)
+    pipeline.write("stages/first/src/mapper.py", "import time\ntime.sleep(0.5)\n")
+    pipeline.write(".dev/input.jsonl", "{}\n")
+    assert exit_code(["-C", str(pipeline.root), "run", "--json"]) == 0
+    assert "operation_running" in check_events(capfd.readouterr().out)
+    assert exit_code(["-C", str(pipeline.root), "run", "--json", "--no-progress"]) == 0
+    assert not {"operation_running", "progress"} & set(check_events(capfd.readouterr().out))
+
+
+def test_the_events_of_a_build_are_those_of_the_table(pipeline: Pipeline) -> None:
+    result = pipeline.run("build", "--json=events", check=True)
+    assert check_events(result.stdout) == ["started", "progress", "build_done"]
+    assert result.stderr == ""
+
+
+def test_the_events_of_an_upload_are_those_of_the_table(pipeline: Pipeline, cluster: Cluster) -> None:
+    cluster.client().remove("//tmp/test", recursive=True, force=True)
+    pipeline.configure("build_folder: //tmp/test/build")
+    plan = pipeline.run("upload", "--json=events", "--dry-run", check=True, **cluster.environment)
+    assert check_events(plan.stdout)[-2:] == ["build_done", "upload_planned"]
+    done = check_events(pipeline.run("upload", "--json=events", check=True, **cluster.environment).stdout)
+    assert list(dict.fromkeys(done)) == [
+        "started", "cluster_chosen", "packaging_started", "build_done", "upload_started", "progress", "upload_done",
+    ]  # fmt: skip
+
+
+def test_a_failure_is_the_last_event_and_on_stderr(pipeline: Pipeline) -> None:
+    result = pipeline.run("run", "--json")
+    assert result.returncode == 1 and "error: " in result.stderr and "hint: " in result.stderr
+    assert check_events(result.stdout)[-1] == "failed"
+    assert json.loads(result.stdout.splitlines()[-1])["exit_code"] == 1
+
+
+def test_an_interrupt_is_the_last_event(pipeline: Pipeline) -> None:
+    pipeline.write("stages/first/stage.py", LOGS + "        raise KeyboardInterrupt\n")
+    result = pipeline.run("run", "--json")
+    assert result.returncode == 130
+    assert check_events(result.stdout)[-1] == "interrupted"
+
+
+def test_whatever_else_prints_does_not_print_among_events(pipeline: Pipeline) -> None:
+    code = (
+        "        print('by the stage')\n        import subprocess\n        subprocess.run(['echo', 'by its child'])\n"
+    )
+    pipeline.write("stages/first/stage.py", LOGS + code)
+    result = pipeline.run("run", "--json", check=True)
+    check_events(result.stdout)
+    assert "by the stage\n" in result.stderr and "by its child\n" in result.stderr
+
+
+def test_a_dry_run_has_no_events(pipeline: Pipeline) -> None:
+    assert "--json and --dry-run exclude each other" in pipeline.refused("run", "--json", "--dry-run")

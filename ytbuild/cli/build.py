@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import json
+from typing import TYPE_CHECKING
 
 import click
 
 from ytbuild.base.text import plural, quote, seconds, size
 from ytbuild.build import BuildDone, BuildResult
-from ytbuild.cli.options import Options, common_options
+from ytbuild.cli.json_output import print_json
+from ytbuild.cli.options import Options, common_options, json_option
 from ytbuild.cli.text_reporter import PlainReporter
+
+if TYPE_CHECKING:
+    from ytbuild.cli.json_reporter import Fields
 
 _NAME_WIDTH = 28
 
 
 @click.command("build")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @click.option("--extract", "wants_source", is_flag=True, help="Also extract the archive into .build/source.")
 @common_options
 @click.pass_obj
-def command(options: Options, as_json: bool, wants_source: bool) -> None:
+def command(options: Options, as_json: str | None, wants_source: bool) -> None:
     """Bring .build up to date with the pipeline's sources.
 
     Prints a line for each target that was built, and a summary; with nothing to do, only the summary. With -v also
     the targets that were cached, and what became of the chunks.
     """
+    if as_json == "events":
+        options.report_events("build", FIELDS)
     workspace = options.workspace({BuildDone: _nothing if as_json else _targets_and_summary})
     result = workspace.build(extract=wants_source)
-    if as_json:
-        click.echo(json.dumps(as_data(result), indent=2))
+    if as_json == "result":
+        print_json(as_data(result))
 
 
 def _nothing(event: BuildDone, reporter: PlainReporter) -> None:
@@ -62,7 +68,6 @@ def summary(result: BuildResult) -> str:
 def as_data(result: BuildResult) -> dict[str, object]:
     """Return a build's result as plain values for JSON."""
     return {
-        "format_version": "1.0",
         "key": result.key,
         "archive": result.archive,
         "size": result.size,
@@ -81,3 +86,7 @@ def as_data(result: BuildResult) -> dict[str, object]:
         ],
         "warnings": list(result.warnings),
     }
+
+
+FIELDS: Fields = {BuildDone: lambda event: as_data(event.result)}
+"""The fields of events as JSON, where they are not the events' own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from ytbuild.archive.manifest import StoredMember, member_entry
 from ytbuild.base.errors import YtbuildError
 from ytbuild.base.text import plural, quote, size
+from ytbuild.cli.json_output import print_json
 from ytbuild.cli.options import Options, common_options
 from ytbuild.cli.text_reporter import Words, wants_colour
 from ytbuild.diff import Change, DiffResult, TargetDiff
@@ -39,7 +39,7 @@ def command(context: click.Context, as_json: bool, remote: bool, exit_code: bool
             error.exit_code = 2
         raise
     if as_json:
-        click.echo(json.dumps(as_data(result), indent=2))
+        print_json(as_data(result))
     else:
         _print(result)
         options.reporter.line(summary(result, "upload" if remote else "build"))
@@ -109,7 +109,6 @@ def summary(result: DiffResult, last: str) -> str:
 def as_data(result: DiffResult) -> dict[str, object]:
     """Return the differences as plain values for JSON."""
     return {
-        "format_version": "1.0",
         "old_key": result.old_key,
         "new_key": result.new_key,
         "targets": [_target_data(target) for target in result.targets],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
@@ -10,6 +9,7 @@ import click
 from ytbuild.archive.manifest import member_entry
 from ytbuild.base.errors import UnknownTargetError, closest
 from ytbuild.base.text import plural, quote, size
+from ytbuild.cli.json_output import print_json
 from ytbuild.cli.options import Options, common_options
 from ytbuild.graph.plan import Plan
 from ytbuild.graph.target import Member, Target
@@ -45,7 +45,7 @@ def command(options: Options, target: str | None, ignored: bool, as_json: bool) 
         options.reporter.line(f"{plural(len(left_out), 'path')} left out of {plural(len(chosen), 'target')}")
         return
     if as_json:
-        click.echo(json.dumps(as_data(plan, chosen), indent=2))
+        print_json(as_data(plan, chosen))
     else:
         for found in chosen:
             _list_members(found)
@@ -89,7 +89,7 @@ def _list_ignored(left_out: list[tuple[Tree, Ignored]], as_json: bool, verbose: 
             }
             for tree, item in left_out
         ]
-        click.echo(json.dumps({"format_version": "1.0", "ignored": paths}, indent=2))
+        print_json({"ignored": paths})
         return
     for tree, item in left_out:
         click.echo((f"{_rule(item)}\t" if verbose else "") + quote(_path(tree, item)))
@@ -104,7 +104,6 @@ def _rule(item: Ignored) -> str:
 def as_data(plan: Plan, targets: list[Target]) -> dict[str, object]:
     """Return targets and their members as plain values for JSON."""
     return {
-        "format_version": "1.0",
         "key": plan.key,
         "targets": [
             {

@@ -102,19 +102,17 @@ def exit_code(arguments: list[str] | None = None, script: PipelineScript | None 
         return int(code or 0)
     except YtbuildError as error:
         _keep_said(options, error)
-        options.reporter.error(error)
+        options.reporter.failed(error)
         return error.exit_code
     except click.ClickException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             click.echo(error.format_message(), err=True)
             return error.exit_code
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ytbuild"
-        options.reporter.error(UsageError(error.format_message(), f"see `{command} --help`"))
+        options.reporter.failed(UsageError(error.format_message(), f"see `{command} --help`"))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as interrupted:
-        for note in getattr(interrupted.__cause__ or interrupted, "__notes__", ()):
-            options.reporter.warning(note)
-        options.reporter.always("interrupted")
+        options.reporter.interrupted(getattr(interrupted.__cause__ or interrupted, "__notes__", ()))
         return 130
     except BrokenPipeError:
         raise

@@ -14,6 +14,7 @@ from ytbuild.api import Workspace
 from ytbuild.cli.text_reporter import PlainReporter, TerminalReporter, Words
 
 if TYPE_CHECKING:
+    from ytbuild.cli.json_reporter import Fields, JsonReporter
     from ytbuild.graph.plan import Planner
     from ytbuild.run.registry import PipelineScript
 
@@ -37,6 +38,14 @@ class Options:
         """Whom the command tells what it does."""
         draws = self.progress and not self.quiet and sys.stderr.isatty()
         return (TerminalReporter if draws else PlainReporter)(self.quiet, self.verbose)
+
+    def report_events(self, command: str, fields: Fields) -> JsonReporter:
+        """Let every event be a line of JSON on stdout; return the reporter that writes them."""
+        from ytbuild.cli.json_reporter import JsonReporter
+
+        reporter = JsonReporter(command, fields, self.verbose, self.progress)
+        self.reporter = reporter
+        return reporter
 
     def planner(self) -> Planner:
         """Open the pipeline."""
@@ -68,6 +77,16 @@ def common_options(command: Command) -> Command:
     ):
         command = _with_callback(option, command)
     return command
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=False,
+    flag_value="result",
+    type=click.Choice(["result", "events"]),
+    help="Print the result as JSON; with =events what happens, an event a line.",
+)
 
 
 def _with_callback(option: Callable[[Command], Command], command: Command) -> Command:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import click
 
+from ytbuild.base.errors import UsageError
 from ytbuild.base.text import plural, quote, seconds
+from ytbuild.cli import upload
 from ytbuild.cli.options import Options, common_options
-from ytbuild.cli.stage_log import stage_log
+from ytbuild.cli.stage_log import StageLogged, show_log, stage_log
 from ytbuild.cli.text_reporter import PlainReporter, Words
-from ytbuild.cli.upload import WORDS as UPLOAD_WORDS
 from ytbuild.run.backends import ArchiveChosen
 from ytbuild.run.launch import OperationDone, OperationRunning, OperationStarted
 from ytbuild.run.pipeline import PlannedRun, RunDone, RunOptions, StageStarted
@@ -25,6 +26,7 @@ from ytbuild.run.pipeline import PlannedRun, RunDone, RunOptions, StageStarted
 @click.option("--archive", metavar="KEY", help="Run the code of an earlier build or upload.")
 @click.option("--strict", is_flag=True, help="Fail where the cluster would refuse and dev only warns.")
 @click.option("--keep-sandboxes", is_flag=True, help="Keep the sandboxes of jobs that succeeded, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON, an event a line.")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and do nothing.")
 @common_options
 @click.pass_obj
@@ -36,6 +38,7 @@ def command(
     archive: str | None,
     strict: bool,
     keep_sandboxes: bool,
+    as_json: bool,
     dry_run: bool,
 ) -> None:
     """Build, then run the enabled stages, or only those named.
@@ -46,9 +49,12 @@ def command(
     """
     if mode:
         options.overrides += (f"pipeline.mode={mode}",)
+    if as_json and dry_run:
+        raise UsageError("--json and --dry-run exclude each other", "a dry run has no events")
+    alone = options.report_events("run", upload.FIELDS).alone_on_stdout() if as_json else contextlib.nullcontext()
     workspace = options.workspace(WORDS)
     chosen = RunOptions(stages, first, archive, strict, keep_sandboxes, options.script)
-    with _collecting(), stage_log(options.reporter):
+    with _collecting(), stage_log(options.reporter), alone:
         if dry_run:
             _show(workspace.plan_run(chosen), options.reporter)
         else:
@@ -108,8 +114,9 @@ def _run_done(event: RunDone, reporter: PlainReporter) -> None:
 
 
 WORDS: Words = {
-    **UPLOAD_WORDS,
+    **upload.WORDS,
     ArchiveChosen: lambda event, reporter: reporter.line(f"archive {event.key}, of an earlier build"),
+    StageLogged: show_log,
     StageStarted: lambda event, reporter: reporter.line(f"stage {event.stage}"),
     OperationStarted: _started,
     OperationRunning: _running,

@@ -5,27 +5,44 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ytbuild.base.errors import YtbuildError
+from ytbuild.base.reporter import Event, Reporter
 from ytbuild.cli.text_reporter import PlainReporter
 
 
-class _ReporterHandler(logging.Handler):
-    """Shows the log of stages the way everything else is shown."""
+@dataclass(frozen=True)
+class StageLogged(Event):
+    """A stage has logged something; `level` is a name of `logging` in small letters."""
 
-    def __init__(self, reporter: PlainReporter) -> None:
+    stage: str
+    level: str
+    message: str
+
+
+class _ReporterHandler(logging.Handler):
+    """Tells a reporter what stages log."""
+
+    def __init__(self, reporter: Reporter) -> None:
         super().__init__()
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show one record: warnings always, the rest unless -q was given."""
-        text = f"  [{record.name.rsplit('.', 1)[-1]}] {record.getMessage()}"
-        if record.levelno >= logging.ERROR:
-            self._reporter.error(YtbuildError(text.strip()))
-        elif record.levelno >= logging.WARNING:
-            self._reporter.warning(text.strip())
-        else:
-            self._reporter.line(text)
+        """Tell of one record."""
+        stage, level = record.name.rsplit(".", 1)[-1], record.levelname.lower()
+        self._reporter.event(StageLogged(stage, level, record.getMessage()))
+
+
+def show_log(event: StageLogged, reporter: PlainReporter) -> None:
+    """Say what a stage logged: warnings always, the rest unless -q was given."""
+    text = f"[{event.stage}] {event.message}"
+    if event.level in ("error", "critical"):
+        reporter.error(YtbuildError(text))
+    elif event.level == "warning":
+        reporter.warning(text)
+    else:
+        reporter.line(f"  {text}")
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base.errors import ConfigError, CypressPathError, TableError, UsageError, closest
 from ytbuild.base.reporter import Event
 from ytbuild.base.text import plural, quote, size
+from ytbuild.cli.json_output import print_json
 from ytbuild.cli.options import Options, common_options
 from ytbuild.config import pipeline as pipeline_config
 from ytbuild.config.cypress_path import node_path
@@ -132,20 +133,14 @@ class _Tables:
         with self._opened(path, table) as file:
             first = list(decode.rows(itertools.islice(file, head), quote(table)))
             rows, length = self._measure(file)
-        _print_json(
-            table=table,
-            file=path,
-            rows=rows,
-            size=length,
-            columns=list(dict.fromkeys(name for row in first for name in row)),
-            head=first,
-        )
+        columns = list(dict.fromkeys(name for row in first for name in row))
+        print_json({"table": table, "file": path, "rows": rows, "size": length, "columns": columns, "head": first})
 
     def show_all(self, as_json: bool) -> None:
         """Print every table."""
         entries = [self._entry(table, path) for table, path in self._store.listing()]
         if as_json:
-            _print_json(tables=[vars(entry) for entry in entries])
+            print_json({"tables": [vars(entry) for entry in entries]})
         else:
             for entry in entries:
                 numbers = f"{entry.rows:>13,}  {size(entry.size):>10}"
@@ -188,7 +183,3 @@ class _Tables:
 def _line(row: dict[str, Any], unprintable: re.Pattern[str]) -> bytes:
     text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
     return unprintable.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode() + b"\n"
-
-
-def _print_json(**fields: object) -> None:
-    click.echo(json.dumps({"format_version": "1.0", **fields}, indent=2))

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 import click
@@ -77,6 +77,16 @@ class PlainReporter:
             if error.hint:
                 self.always(f"{_styled('hint:', 'cyan')} {error.hint}")
 
+    def failed(self, error: YtbuildError) -> None:
+        """Say what the command failed with."""
+        self.error(error)
+
+    def interrupted(self, notes: Iterable[str]) -> None:
+        """Say that Ctrl-C or a signal ended the command, and what could not be ended."""
+        for note in notes:
+            self.warning(note)
+        self.always("interrupted")
+
     def always(self, text: str) -> None:
         """Say something whatever was asked for."""
         with self._lock:
@@ -108,21 +118,11 @@ class TerminalReporter(PlainReporter):
 
     @contextlib.contextmanager
     def working(self, current: Callable[[float], Event]) -> Iterator[None]:
-        """Draw how something stands, now and then, from a thread of its own."""
-        stop = threading.Event()
-        started = time.monotonic()
-
-        def tick() -> None:
-            while not stop.wait(_TICK):
-                self.event(current(time.monotonic() - started))
-
-        ticker = threading.Thread(target=tick, name="progress", daemon=True)
-        ticker.start()
+        """Draw how something stands, now and then."""
         try:
-            yield
+            with ticking(lambda seconds: self.event(current(seconds)), _TICK):
+                yield
         finally:
-            stop.set()
-            ticker.join()
             self._clear()
 
     def event(self, event: Event) -> None:
@@ -153,6 +153,25 @@ class TerminalReporter(PlainReporter):
                 sys.stderr.write(_CLEAR_LINE)
                 sys.stderr.flush()
                 self._drawn = False
+
+
+@contextlib.contextmanager
+def ticking(tick: Callable[[float], None], interval: float) -> Iterator[None]:
+    """Call `tick` with the seconds since the block began, every `interval` seconds, from a thread of its own."""
+    stop = threading.Event()
+    started = time.monotonic()
+
+    def run() -> None:
+        while not stop.wait(interval):
+            tick(time.monotonic() - started)
+
+    ticker = threading.Thread(target=run, name="progress", daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        ticker.join()
 
 
 def _styled(text: str, colour: str) -> str:

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import json
+from typing import TYPE_CHECKING
 
 import click
 
 from ytbuild.base.text import plural, seconds, size
 from ytbuild.build import BuildDone
-from ytbuild.cli.build import summary as build_summary
-from ytbuild.cli.options import Options, common_options
+from ytbuild.cli import build
+from ytbuild.cli.json_output import print_json
+from ytbuild.cli.options import Options, common_options, json_option
 from ytbuild.cli.text_reporter import PlainReporter, Words
 from ytbuild.cluster.connection import ClusterChosen
 from ytbuild.store.transfer import UploadWaiting
-from ytbuild.upload import PackagingStarted, UploadDone, UploadPlan, UploadResult, UploadStarted
+from ytbuild.upload import PackagingStarted, UploadDone, UploadPlan, UploadPlanned, UploadResult, UploadStarted
+
+if TYPE_CHECKING:
+    from ytbuild.cli.json_reporter import Fields
 
 
 @click.command("upload")
 @click.option("--dry-run", is_flag=True, help="Say what would go up, and send nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @common_options
 @click.pass_obj
-def command(options: Options, dry_run: bool, as_json: bool) -> None:
+def command(options: Options, dry_run: bool, as_json: str | None) -> None:
     """Build, then send to the cluster's build_folder what it lacks of the archive.
 
     Nothing is sent twice: an archive that is there already costs one question, and of a large one only the segments
     that changed go up.
     """
+    if as_json == "events":
+        options.report_events("upload", FIELDS)
     workspace = options.workspace(WORDS)
-    if dry_run:
-        plan = workspace.plan_upload()
-        if as_json:
-            click.echo(json.dumps(plan_data(plan), indent=2))
-        options.reporter.line(plan_summary(plan))
-        return
-    result = workspace.upload()
-    if as_json:
-        click.echo(json.dumps(as_data(result), indent=2))
+    fields = plan_data(workspace.plan_upload()) if dry_run else as_data(workspace.upload())
+    if as_json == "result":
+        print_json(fields)
 
 
 def _done(event: UploadDone, reporter: PlainReporter) -> None:
@@ -47,7 +47,8 @@ def _done(event: UploadDone, reporter: PlainReporter) -> None:
 WORDS: Words = {
     ClusterChosen: lambda event, reporter: reporter.line(f"cluster {event.proxy} (from {event.origin})"),
     PackagingStarted: lambda _, reporter: reporter.line("[Upload] Packaging code..."),
-    BuildDone: lambda event, reporter: reporter.line(build_summary(event.result)),
+    BuildDone: lambda event, reporter: reporter.line(build.summary(event.result)),
+    UploadPlanned: lambda event, reporter: reporter.line(plan_summary(event.plan)),
     UploadStarted: lambda event, reporter: reporter.line(f"[Upload] Uploading code to {event.archive}"),
     UploadWaiting: lambda event, reporter: reporter.line(f"waiting for {event.whom}"),
     UploadDone: _done,
@@ -87,7 +88,6 @@ def plan_summary(plan: UploadPlan) -> str:
 def as_data(result: UploadResult) -> dict[str, object]:
     """Return an upload's result as plain values for JSON."""
     return {
-        "format_version": "1.0",
         "key": result.key,
         "proxy": result.proxy,
         "archive": result.archive,
@@ -105,7 +105,6 @@ def as_data(result: UploadResult) -> dict[str, object]:
 def plan_data(plan: UploadPlan) -> dict[str, object]:
     """Return what an upload would do as plain values for JSON."""
     return {
-        "format_version": "1.0",
         "key": plan.key,
         "proxy": plan.proxy,
         "archive": plan.archive,
@@ -114,3 +113,11 @@ def plan_data(plan: UploadPlan) -> dict[str, object]:
         "bytes_to_skip": plan.size - plan.bytes_to_send,
         "segments": {"total": plan.segments, "to_send": plan.segments_to_send},
     }
+
+
+FIELDS: Fields = {
+    **build.FIELDS,
+    UploadPlanned: lambda event: plan_data(event.plan),
+    UploadDone: lambda event: as_data(event.result),
+}
+"""The fields of events as JSON, where they are not the events' own."""
