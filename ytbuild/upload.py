@@ -153,11 +153,7 @@ def build_and_send(
     planner: Planner, connection: Connection, plan: Plan | None = None, reporter: Reporter = SILENT
 ) -> UploadResult:
     """Build a pipeline's archive and bring `build_folder` up to date with it; raises what the two raise."""
-    store, archive, manifest = _packaged(planner, connection, plan, reporter)
-    prod = planner.config.prod
-    return send(
-        store, archive, manifest, threads=prod.upload_threads, retry_seconds=prod.retry_seconds, reporter=reporter
-    )
+    return send(*_packaged(planner, connection, plan, reporter), reporter)
 
 
 def build_and_plan(planner: Planner, connection: Connection, reporter: Reporter = SILENT) -> UploadPlan:
@@ -176,22 +172,13 @@ def _packaged(
     return store, *built_archive(planner, result.key)
 
 
-def send(
-    store: CypressStore,
-    archive: StoredArchive,
-    manifest: bytes,
-    *,
-    threads: int,
-    retry_seconds: float,
-    reporter: Reporter = SILENT,
-) -> UploadResult:
-    """Bring `build_folder` up to date with an archive of the local store.
+def send(store: CypressStore, archive: StoredArchive, manifest: bytes, reporter: Reporter = SILENT) -> UploadResult:
+    """Bring `build_folder` up to date with an archive of the local store; `manifest` is its manifest as bytes.
 
-    `manifest` is its manifest as bytes. Transient failures are repeated for `retry_seconds`. Raises `ClusterError`
-    for what the cluster refuses, `UploadError` when it holds other bytes than were sent, `ArchiveError` when the
-    local archive changes meanwhile; nothing half-written can be seen in any case.
+    Raises `ClusterError` for what the cluster refuses, `UploadError` when it holds other bytes than were sent,
+    `ArchiveError` when the local archive changes meanwhile; nothing half-written can be seen in any case.
     """
-    result = _Uploading(store, archive, manifest, threads, retry_seconds, reporter).run()
+    result = _Uploading(store, archive, manifest, reporter).run()
     reporter.event(UploadDone(result))
     return result
 
@@ -199,22 +186,14 @@ def send(
 class _Uploading:
     """One upload."""
 
-    def __init__(
-        self,
-        store: CypressStore,
-        archive: StoredArchive,
-        manifest: bytes,
-        threads: int,
-        retry_seconds: float,
-        reporter: Reporter,
-    ) -> None:
+    def __init__(self, store: CypressStore, archive: StoredArchive, manifest: bytes, reporter: Reporter) -> None:
         self._store = store
         self._upload = Upload(archive.summary.key, archive.summary.size, manifest)
         self._reporter = reporter
         self._parts = segments(archive.summary)
         self._whole = archive.summary.size <= WHOLE_ARCHIVE
-        self._transfer = Transfer(archive.path, retry_seconds, reporter)
-        self._segments = SegmentUpload(store, self._transfer, threads, reporter)
+        self._transfer = Transfer(archive.path, store.connection.config.retry_seconds, reporter)
+        self._segments = SegmentUpload(store, self._transfer, reporter)
         self._whole_sent = 0
         self._manifest_sent = 0
 

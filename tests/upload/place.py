@@ -141,16 +141,8 @@ class Place:
         self, *, address: str | None = None, threads: int = 2, reporter: Reporter = SILENT, **config: Any
     ) -> UploadResult:
         """Upload inside this process."""
-        with self.store(address, **config) as store:
-            seconds = config.get("retry_seconds", 3)
-            return send(
-                store,
-                self.built.archive,
-                self.built.manifest,
-                threads=threads,
-                retry_seconds=seconds,
-                reporter=reporter,
-            )
+        with self.store(address, upload_threads=threads, **config) as store:
+            return send(store, self.built.archive, self.built.manifest, reporter)
 
     # What is found there
 

@@ -274,7 +274,7 @@ def test_a_dry_run_counts_the_segments_that_are_missing(in_segments: Place, edit
 
 def test_a_dry_run_says_how_many_segments_would_go_up(large_place: Place) -> None:
     with large_place.store() as store:
-        SegmentUpload(store, Transfer(large_place.built.archive.path, 3, SILENT), 4, SILENT).send_missing(
+        SegmentUpload(store, Transfer(large_place.built.archive.path, 3, SILENT), SILENT).send_missing(
             segments(large_place.built.archive.summary)[:10]
         )
     said = large_place.run("--dry-run").stderr.splitlines()[-1]

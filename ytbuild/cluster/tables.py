@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ytbuild.base.errors import ClusterError, TableError
@@ -83,17 +84,16 @@ def read(connection: Connection, table: str) -> Iterator[Row]:
             raise
 
 
+@dataclass
 class _Download:
-    """The rows of a table that nobody can change meanwhile, from the first to the last."""
+    """The rows of a table that nobody can change meanwhile, from the first to the last; `done` of them are here."""
 
-    def __init__(self, connection: Connection, node: str, count: int, transaction: str, what: str) -> None:
-        self._connection = connection
-        self._node = node
-        self._count = count
-        self._transaction = transaction
-        self._what = what
-        self._done = 0
-        self._backoff = connection.backoff()
+    connection: Connection
+    node: str
+    count: int
+    transaction: str
+    what: str
+    done: int = 0
 
     @classmethod
     def begin(cls, connection: Connection, table: str, transaction: str, what: str) -> _Download:
@@ -106,26 +106,27 @@ class _Download:
 
     def rows(self) -> Iterator[Row]:
         """Give all rows; a broken answer is taken up where it ended."""
-        while self._done < self._count:
-            before = self._done
+        backoff = self.connection.backoff()
+        while self.done < self.count:
+            before = self.done
             try:
                 for row in self._attempt():
-                    self._done += 1
+                    self.done += 1
                     yield row
-                if self._done < self._count:
+                if self.done < self.count:
                     raise self._cut_short()
             except ClusterError as error:
-                if not error.transient or not self._backoff.wait(got_on=self._done > before):
+                if not error.transient or not backoff.wait(got_on=self.done > before):
                     raise
 
     def _attempt(self) -> Iterator[Row]:
-        with self._connection.translated(self._what):
+        with self.connection.translated(self.what):
             response = self._request()
         blocks = response.chunk_iter()
         rest = b""
         try:
             while True:
-                with self._connection.translated(self._what):
+                with self.connection.translated(self.what):
                     block = next(blocks, b"")
                 if not block:
                     break
@@ -140,11 +141,11 @@ class _Download:
         from yt.wrapper.driver import make_request
         from yt.yson import to_yson_type
 
-        ranges = [{"lower_limit": {"row_index": self._done}}]
+        ranges = [{"lower_limit": {"row_index": self.done}}]
         parameters = {
-            "path": to_yson_type(self._node, attributes={"ranges": ranges}),
+            "path": to_yson_type(self.node, attributes={"ranges": ranges}),
             "output_format": cluster_json.READ,
-            "transaction_id": self._transaction,
+            "transaction_id": self.transaction,
         }
         return make_request(
             "read_table",
@@ -152,7 +153,7 @@ class _Download:
             return_content=False,
             use_heavy_proxy=True,
             allow_retries=False,
-            client=self._connection.heavy_client(),
+            client=self.connection.heavy_client(),
         )
 
     def _row(self, line: bytes) -> Row:
@@ -163,7 +164,7 @@ class _Download:
 
     def _cut_short(self) -> ClusterError:
         return ClusterError(
-            f"{self._what}: only {self._done:,} of {self._count:,} rows arrived whole",
+            f"{self.what}: only {self.done:,} of {self.count:,} rows arrived whole",
             "try again later; pipeline.prod.retry_seconds says how long to try",
             transient=True,
         )

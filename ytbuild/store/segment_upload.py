@@ -27,12 +27,12 @@ _SETTLED_EVERY = 1.0
 class SegmentUpload:
     """Sends segments side by side; `sent` has the sizes of those that it sent, by their keys."""
 
-    def __init__(self, store: CypressStore, transfer: Transfer, threads: int, reporter: Reporter) -> None:
+    def __init__(self, store: CypressStore, transfer: Transfer, reporter: Reporter) -> None:
         self.sent: dict[str, int] = {}
         self._store = store
         self._connection = store.connection
         self._transfer = transfer
-        self._threads = threads
+        self._threads = store.connection.config.upload_threads
         self._reporter = reporter
 
     def send_missing(self, parts: Sequence[Segment]) -> None:

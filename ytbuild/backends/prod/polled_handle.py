@@ -7,6 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any, cast
 
 from ytbuild.backends.base import OperationProgress, OperationResult, OperationSpec, State
@@ -37,8 +38,7 @@ class PolledHandle(ABC):
         self._over = threading.Event()
         self._abort_asked = False
         self._ending = threading.Lock()
-        self._result: OperationResult | None = None
-        self._error: Exception | None = None
+        self._conclusion: Future[OperationResult] = Future()
 
     @property
     def spec(self) -> OperationSpec:
@@ -124,16 +124,13 @@ class PolledHandle(ABC):
 
     def _ended(self) -> OperationResult:
         with self._ending:
-            if self._result is None and self._error is None:
+            if not self._conclusion.done():
                 seconds = self._asked - self._started
                 try:
-                    self._result = self._conclude(cast(State, self._told["state"]), seconds)
+                    self._conclusion.set_result(self._conclude(cast(State, self._told["state"]), seconds))
                 except Exception as error:
-                    self._error = error
-        if self._error is not None:
-            raise self._error
-        assert self._result is not None
-        return self._result
+                    self._conclusion.set_exception(error)
+        return self._conclusion.result()
 
     def _lost(self, error: ClusterError) -> ClusterError:
         """Return the error of a cluster that does not say how it stands."""
