@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ytbuild.base import files, locks
@@ -17,7 +17,8 @@ from ytbuild.graph.target import Target
 from ytbuild.store.local import LocalStore, StoredArchive
 
 if TYPE_CHECKING:
-    from ytbuild.archive.compress import Compressing, Compressors
+    from ytbuild.archive.compress import ChunkCompressor
+    from ytbuild.archive.pack import Packed
 
 
 @dataclass(frozen=True)
@@ -72,109 +73,71 @@ def build_archive(planner: Planner, plan: Plan | None = None, reporter: Reporter
     Raises a `UsageError` before anything is written when the pipeline is wrong, `ChangedWhileBuildingError` when a
     source does not stay still, and `StoreError` when `.build` cannot be written; the last good archive stays.
     """
-    with collector_paused():
-        result = _built(planner, plan, reporter, time.perf_counter())
+    result = _build(planner, plan, reporter)
     for warning in result.warnings:
         reporter.event(Warned(warning))
     reporter.event(BuildDone(result))
     return result
 
 
-def _built(planner: Planner, plan: Plan | None, reporter: Reporter, started: float) -> BuildResult:
-    if plan is None and not os.path.exists(os.path.join(planner.build_dir, "manifest.json")):
-        from ytbuild.archive.ahead import CompressingAhead
-        from ytbuild.archive.compress import Compressors
-
-        # One core is left to the thread that makes the plan: three threads on two cores would slow it by a third.
-        with Compressors(max(1, (os.cpu_count() or 1) - 1)) as compressors:
-            ahead = CompressingAhead(compressors, planner.index.recent)
-            plan = planner.plan(ahead)
-            compressors.grow()
-            return _build(planner, plan, reporter, started, compressors, ahead.chunks)
-    return _build(planner, plan or planner.plan(), reporter, started, None, {})
-
-
-def _build(
-    planner: Planner,
-    plan: Plan,
-    reporter: Reporter,
-    started: float,
-    compressors: Compressors | None,
-    ahead: dict[bytes, Compressing],
-) -> BuildResult:
-    store = LocalStore(planner.build_dir, planner.index)
-    store.prepare()
-    found = store.find(plan.key)
-    if found is not None:
-        built: frozenset[str] = frozenset()
-        compressed = reused = 0
-        _finish(planner, store, plan, wrote=False)
-    else:
-        found, built, compressed, reused = _make(planner, store, plan, reporter, compressors, ahead)
-        _finish(planner, store, plan, wrote=True)
+def _build(planner: Planner, plan: Plan | None, reporter: Reporter) -> BuildResult:
+    started = time.perf_counter()
+    with collector_paused(), contextlib.ExitStack() as stack:
+        compressor: ChunkCompressor | None = None
+        if plan is None and not os.path.exists(os.path.join(planner.build_dir, "manifest.json")):
+            compressor = _compressor(planner, stack)
+            with compressor.ahead() as listener:
+                plan = planner.plan(listener)
+        plan = plan or planner.plan()
+        store = LocalStore(planner.build_dir, planner.index)
+        store.prepare()
+        archive, packed = store.find(plan.key), None
+        if archive is None:
+            archive, packed = _packed(planner, store, plan, reporter, compressor or _compressor(planner, stack))
+        _finish(planner, store, plan, wrote=packed is not None)
     return BuildResult(
         key=plan.key,
-        archive=found.path,
-        size=found.summary.size,
-        targets=tuple(_result(target, built) for target in plan.targets),
-        compressed=compressed,
-        reused=reused,
+        archive=archive.path,
+        size=archive.summary.size,
+        targets=tuple(_built_target(target, packed) for target in plan.targets),
+        compressed=packed.compressed if packed else 0,
+        reused=packed.reused if packed else 0,
         seconds=time.perf_counter() - started,
         warnings=plan.warnings,
     )
 
 
-def _make(
-    planner: Planner,
-    store: LocalStore,
-    plan: Plan,
-    reporter: Reporter,
-    compressors: Compressors | None,
-    ahead: dict[bytes, Compressing],
-) -> tuple[StoredArchive, frozenset[str], int, int]:
+def _compressor(planner: Planner, stack: contextlib.ExitStack) -> ChunkCompressor:
     # Imported here: an unchanged build, the most frequent one, packs nothing.
+    from ytbuild.archive.compress import ChunkCompressor
+
+    return stack.enter_context(ChunkCompressor(planner.index.recent))
+
+
+def _packed(
+    planner: Planner, store: LocalStore, plan: Plan, reporter: Reporter, compressor: ChunkCompressor
+) -> tuple[StoredArchive, Packed]:
+    """Write the archive and its manifest."""
     from ytbuild.archive import compress, manifest
     from ytbuild.archive.chunks import cut
-    from ytbuild.archive.pack import WINDOW, pack, raw
+    from ytbuild.archive.pack import pack
 
-    recent = planner.index.recent
     inputs = [target.load() for target in plan.targets]
     chunks = cut(inputs, compress.identity())
-    total = sum(chunk.size for chunk in chunks)
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        reporter.progress("packing", done, total)
-
-    with contextlib.ExitStack() as stack:
-        reader = stack.enter_context(store.chunk_reader(chunk.key for chunk in chunks))
-        if compressors is None:
-            compressors = stack.enter_context(compress.Compressors())
-        new = (chunk for chunk in chunks if chunk.key not in ahead and not reader.holds(chunk.key))
-        for chunk in itertools.islice(new, WINDOW):
-            ahead[chunk.key] = compressors.submit(raw(chunk, recent))
-        members = manifest.encode_members(inputs)
-        file = stack.enter_context(store.writing(plan.key))
-        packed = pack(chunks, file, reader.read, recent, advance, compressors, ahead)
+    members = manifest.encode_members(inputs)
+    with store.chunk_reader(chunk.key for chunk in chunks) as reader, store.writing(plan.key) as file:
+        packed = pack(chunks, file, reader.read, compressor, partial(reporter.progress, "packing"))
+    targets = [manifest.StoredTarget(item.name, item.key.hex(), item.files, item.size) for item in plan.targets]
     summary = manifest.Summary(
         key=plan.key,
         size=packed.size,
         hash=packed.hash,
-        tar_size=total,
+        tar_size=packed.tar_size,
         chunks=packed.chunks,
-        targets=tuple(
-            manifest.StoredTarget(target.name, target.key.hex(), target.files, target.size) for target in plan.targets
-        ),
+        targets=tuple(targets),
     )
     store.publish(plan.key, manifest.encode(summary, members))
-    return (
-        StoredArchive(store.archive_path(plan.key), summary),
-        packed.built,
-        packed.compressed,
-        packed.reused,
-    )
+    return StoredArchive(store.archive_path(plan.key), summary), packed
 
 
 def _finish(planner: Planner, store: LocalStore, plan: Plan, wrote: bool) -> None:
@@ -188,8 +151,9 @@ def _finish(planner: Planner, store: LocalStore, plan: Plan, wrote: bool) -> Non
         return
 
 
-def _result(target: Target, built: frozenset[str]) -> BuiltTarget:
-    return BuiltTarget(target.name, target.key.hex(), target.files, target.size, target.name in built)
+def _built_target(target: Target, packed: Packed | None) -> BuiltTarget:
+    is_built = packed is not None and target.name in packed.built
+    return BuiltTarget(target.name, target.key.hex(), target.files, target.size, is_built)
 
 
 def extract_source(result: BuildResult, planner: Planner) -> str:
@@ -200,10 +164,10 @@ def extract_source(result: BuildResult, planner: Planner) -> str:
     from ytbuild.archive.extract import extract_archive
 
     destination = os.path.join(planner.build_dir, "source")
-    found = LocalStore(planner.build_dir, planner.index).find(result.key)
-    assert found is not None
+    archive = LocalStore(planner.build_dir, planner.index).find(result.key)
+    assert archive is not None
     with files.temporary_folder(planner.build_dir) as fresh, files.translated(fresh):
-        extract_archive(found.path, found.summary, fresh)
+        extract_archive(archive.path, archive.summary, fresh)
         with locks.locked_folder(planner.build_dir):
             files.rename_over(fresh, destination)
     return destination

@@ -56,7 +56,7 @@ def compare(plan: Plan, last: Manifest | None) -> DiffResult:
     """Compare what a build would make with the archive of the last build."""
     old_keys = {target.name: target.key for target in last.summary.targets} if last else {}
     new_targets = {target.name: target for target in plan.targets}
-    found: list[TargetDiff] = []
+    targets: list[TargetDiff] = []
     for name in sorted(old_keys.keys() | new_targets.keys()):
         target = new_targets.get(name)
         new_key = target.key.hex() if target else None
@@ -64,19 +64,19 @@ def compare(plan: Plan, last: Manifest | None) -> DiffResult:
             continue
         old = {member.name: member for member in (last.members.get(name, ()) if last else ())}
         new = {member.arcname: _stored(member) for member in (target.load().members if target else ())}
-        found.append(TargetDiff(name, old_keys.get(name), new_key, _changes(old, new)))
-    return DiffResult(last.summary.key if last else None, plan.key, tuple(found))
+        targets.append(TargetDiff(name, old_keys.get(name), new_key, _changes(old, new)))
+    return DiffResult(last.summary.key if last else None, plan.key, tuple(targets))
 
 
 def _changes(old: Mapping[str, StoredMember], new: Mapping[str, StoredMember]) -> tuple[Change, ...]:
-    found: list[Change] = []
+    changes: list[Change] = []
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
         if before == after:
             continue
         kind = "A" if before is None else "D" if after is None else "M"
-        found.append(Change(kind, name, before, after))
-    return tuple(found)
+        changes.append(Change(kind, name, before, after))
+    return tuple(changes)
 
 
 def _stored(member: Member) -> StoredMember:

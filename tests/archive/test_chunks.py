@@ -12,9 +12,9 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 from tests.support import Pipeline
 from tests.trees import built, summary, text
 from ytbuild.archive import tar
+from ytbuild.archive.chunk_tar import chunk_tar
 from ytbuild.archive.chunks import MAX_SEGMENT, Chunk, cut
 from ytbuild.archive.compress import identity
-from ytbuild.archive.pack import raw
 from ytbuild.graph.target import Member, TargetInputs
 from ytbuild.sources.fingerprints import RecentContents
 
@@ -111,9 +111,9 @@ def test_pieces_together_are_the_member_with_header_and_padding(tmp_path: Path, 
     parts = [data[:LIMIT], data[LIMIT:]]
     digest = b"".join(map(xxh3_128_digest, [data, *parts]))
     chunks = chunks_of(Member("b", True, len(data), digest, "", str(tmp_path / "b")))[:-1]
-    stream = b"".join(raw(chunk, RecentContents()) for chunk in chunks)
+    stream = b"".join(chunk_tar(chunk, RecentContents()) for chunk in chunks)
     assert stream == tar.header("b", len(data), True) + data + tar.padding(len(data))
-    assert [chunk.size for chunk in chunks] == [len(raw(chunk, RecentContents())) for chunk in chunks]
+    assert [chunk.size for chunk in chunks] == [len(chunk_tar(chunk, RecentContents())) for chunk in chunks]
 
 
 def test_wrappers_are_one_chunk_however_many_with_the_end_marker_in_it() -> None:
@@ -126,7 +126,7 @@ def test_wrappers_are_one_chunk_however_many_with_the_end_marker_in_it() -> None
 def test_an_archive_without_wrappers_still_ends_with_the_end_marker() -> None:
     chunks = cut([sources([file("a", 1)]), TargetInputs("wrappers", b"", ())], b"")
     assert chunks[-1].last
-    assert raw(chunks[-1], RecentContents()) == bytes(1024)
+    assert chunk_tar(chunks[-1], RecentContents()) == bytes(1024)
 
 
 def test_adding_a_file_changes_chunks_only_up_to_the_next_content_cut(members: list[Member]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import Pipeline
+from ytbuild.archive.chunk_tar import chunk_tar
 from ytbuild.archive.chunks import cut
-from ytbuild.archive.pack import raw
 from ytbuild.graph.plan import Plan, Planner
 from ytbuild.sources.fingerprints import RecentContents
 
@@ -46,7 +46,7 @@ def plan(tmp_path: Path) -> Plan:
 def stream(plan: Plan) -> bytes:
     """Return the tar of the user's targets: those of ytbuild itself change with its releases."""
     inputs = [target.load() for target in plan.targets if target.name.startswith(("path:", "stage:"))]
-    return b"".join(raw(chunk, RecentContents()) for chunk in cut(inputs, b""))
+    return b"".join(chunk_tar(chunk, RecentContents()) for chunk in cut(inputs, b""))
 
 
 def test_tar_is_the_one_that_python_makes_of_the_same_members(plan: Plan) -> None:

@@ -184,8 +184,8 @@ def test_every_ignore_rule_is_described(name: str) -> None:
 
 
 def test_every_name_that_never_ships_is_described() -> None:
-    from ytbuild.sources.listing import ALWAYS_LEFT_OUT
-    from ytbuild.sources.tree import NEVER_SHIPPED
+    from ytbuild.sources.directory_listing import ALWAYS_LEFT_OUT
+    from ytbuild.sources.source_tree import NEVER_SHIPPED
 
     text = pages.section(IGNORE_RULES, "## Names that never ship")
     assert ALWAYS_LEFT_OUT | set(NEVER_SHIPPED) | {".pyc"} == set(pages.code_spans(text))

@@ -16,7 +16,7 @@ from tests.trees import built, digest, temporary_files, text
 from ytbuild.base.errors import ChangedWhileBuildingError, YtbuildError
 from ytbuild.build import build_archive
 from ytbuild.graph.plan import Planner
-from ytbuild.sources import scan
+from ytbuild.sources import tree_scanner
 from ytbuild.sources.fingerprints import RecentContents
 
 MAPPER = "stages/first/src/mapper.py"
@@ -170,16 +170,16 @@ def change_after_listing(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[Path], None]
 ) -> None:
     """Let a file change once, after its folder was listed and before the file is opened."""
-    list_folder = scan.list_folder
+    list_directory = tree_scanner.list_directory
     changes = [change]
 
     def list_and_change(path: str, *arguments: str) -> object:
-        found = list_folder(path, *arguments)
+        found = list_directory(path, *arguments)
         if path.endswith("/lib") and changes:
             changes.pop()(pipeline.root / name)
         return found
 
-    monkeypatch.setattr(scan, "list_folder", list_and_change)
+    monkeypatch.setattr(tree_scanner, "list_directory", list_and_change)
 
 
 @pytest.mark.parametrize("change", [removed, folder, fifo, dangling])

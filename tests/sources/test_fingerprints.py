@@ -16,7 +16,7 @@ from tests.support import Pipeline, clean_environment
 from tests.trees import built, fill
 from ytbuild.base.errors import SourceError
 from ytbuild.graph.plan import Planner
-from ytbuild.sources import fingerprints, scan
+from ytbuild.sources import fingerprints, tree_scanner
 from ytbuild.sources.fingerprints import Fingerprint, FingerprintIndex
 
 MAPPER = "stages/first/src/mapper.py"
@@ -64,7 +64,7 @@ def test_the_command_sees_a_same_size_edit(pipeline: Pipeline) -> None:
 def index_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], FingerprintIndex]:
     """Indexes whose scan begins some seconds after `CHANGED`, with a file system that says `FAKE` of every file."""
     (tmp_path / ".build").mkdir()
-    monkeypatch.setattr(fingerprints, "fingerprint", lambda status: FAKE)
+    monkeypatch.setattr(fingerprints, "fingerprint_of", lambda status: FAKE)
     monkeypatch.setattr(FingerprintIndex, "_skew_ns", lambda self: 0)
 
     def make(seconds: float) -> FingerprintIndex:
@@ -155,12 +155,12 @@ def test_a_folder_is_trusted_when_it_was_quiet_for_two_seconds(
 ) -> None:
     """Shown with a file system that says of a changed file what it said before: then only the rule can help."""
     listings: dict[str, object] = {}
-    list_folder = scan.list_folder
+    list_directory = tree_scanner.list_directory
 
     def same_as_before(path: str, *arguments: str) -> object:
-        return listings.setdefault(path, list_folder(path, *arguments))
+        return listings.setdefault(path, list_directory(path, *arguments))
 
-    monkeypatch.setattr(scan, "list_folder", same_as_before)
+    monkeypatch.setattr(tree_scanner, "list_directory", same_as_before)
     later(monkeypatch, seconds)
     pipeline.write(MAPPER, "x = 1\n")
     before = built(pipeline).key

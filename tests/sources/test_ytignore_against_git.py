@@ -15,9 +15,9 @@ import pytest
 from tests.support import clean_environment
 from ytbuild.base.errors import SourceError
 from ytbuild.sources.fingerprints import FingerprintIndex
-from ytbuild.sources.judge import BuiltinRules
-from ytbuild.sources.scan import TreeScanner
-from ytbuild.sources.tree import Source
+from ytbuild.sources.ignore_rules import BuiltinRules
+from ytbuild.sources.source_tree import Source
+from ytbuild.sources.tree_scanner import TreeScanner
 
 # None of these is caught by rules/*.ytignore or by the names that are always left out.
 NAMES = (
@@ -96,7 +96,7 @@ def _kept_by_us(root: Path, below: str = "") -> set[str]:
             scanner.check_not_ignored(tree)
         except SourceError:
             return set()
-    return {os.path.join(below, entry.relative) for entry in tree.entries()}
+    return {os.path.join(below, entry.relative) for entry in tree.files()}
 
 
 def _report(seed: int, root: Path, below: str, ours: set[str], gits: set[str]) -> str:

@@ -15,7 +15,7 @@ from tests.support import Pipeline, clean_environment
 
 _SERVER = """
 import os, sys, time
-import ytbuild.archive.ahead, ytbuild.archive.extract, ytbuild.cli.build, ytbuild.graph.plan, omegaconf, yaml
+import ytbuild.archive.pack, ytbuild.archive.extract, ytbuild.cli.build, ytbuild.graph.plan, omegaconf, yaml
 from ytbuild import archive
 from ytbuild.cli import main
 compress = archive.compress.compress

@@ -54,56 +54,47 @@ def cut(targets: Sequence[TargetInputs], compressor: bytes) -> list[Chunk]:
 
     `targets` are in the archive's order with `wrappers` last; `compressor` identifies the compressor's output.
     """
-    found: list[Chunk] = []
+    chunks: list[Chunk] = []
     segment = 0
     for inputs in targets:
         last = inputs.name == WRAPPERS
         at = 0
-        for members, piece, size in _runs(inputs, one=last):
-            if last:
-                size += len(tar.END_OF_ARCHIVE)
+        for members, piece, size in (_whole(inputs.members),) if last else runs(inputs.members):
             segment += size
             end = last or segment >= MAX_SEGMENT or _ends_segment(members, piece, segment)
             key = _key(members, inputs.encoded[at : at + len(members)], piece, last, compressor)
             if piece is None or piece == _pieces_of(members[0]) - 1:
                 at += len(members)
-            found.append(Chunk(inputs.name, members, piece, key, size, end, last))
+            chunks.append(Chunk(inputs.name, members, piece, key, size, end, last))
             if end:
                 segment = 0
-    return found
+    return chunks
 
 
-Run = tuple[tuple[Member, ...], int]
-"""Members that make up one chunk, and their bytes of tar."""
+Run = tuple[tuple[Member, ...], int | None, int]
+"""The members of a chunk, the number of its piece if it is one, and its bytes of tar."""
 
 
-class Cutter:
-    """Groups a target's members, given one by one in their order, into runs: the chunks of small members."""
-
-    def __init__(self) -> None:
-        self._run: list[Member] = []
-        self._size = 0
-
-    def add(self, member: Member) -> Sequence[Run]:
-        """Return the runs that are complete now, most often none; a large member is in none."""
+def runs(members: Iterable[Member]) -> Iterator[Run]:
+    """Give the runs that a target's members, in their order, are cut into, each as soon as it is complete."""
+    run: list[Member] = []
+    total = 0
+    for member in members:
         size = _member_size(member)
-        found: Sequence[Run] = ()
-        if self._run and (member.size > PIECE_SIZE or self._size + size > MAX_CHUNK):
-            found = (self._taken(),)
-        if member.size > PIECE_SIZE:
-            return found
-        self._run.append(member)
-        self._size += size
-        return (*found, self._taken()) if _cuts(member, size, MEAN_CHUNK) else found
-
-    def finish(self) -> Sequence[Run]:
-        """Return the last run if there is one."""
-        return (self._taken(),) if self._run else ()
-
-    def _taken(self) -> Run:
-        run = tuple(self._run), self._size
-        self._run, self._size = [], 0
-        return run
+        is_large = member.size > PIECE_SIZE
+        if run and (is_large or total + size > MAX_CHUNK):
+            yield tuple(run), None, total
+            run, total = [], 0
+        if is_large:
+            yield from _pieces(member)
+            continue
+        run.append(member)
+        total += size
+        if _cuts(member, size, MEAN_CHUNK):
+            yield tuple(run), None, total
+            run, total = [], 0
+    if run:
+        yield tuple(run), None, total
 
 
 def run_key(members: tuple[Member, ...], compressor: bytes) -> bytes:
@@ -111,23 +102,12 @@ def run_key(members: tuple[Member, ...], compressor: bytes) -> bytes:
     return _key(members, map(encode_member, members), None, False, compressor)
 
 
-def _runs(inputs: TargetInputs, one: bool) -> Iterator[tuple[tuple[Member, ...], int | None, int]]:
-    """Give (members, piece, bytes of tar) for each chunk of a target."""
-    if one:
-        size = sum(_member_size(member) for member in inputs.members)
-        yield inputs.members, None, size
-        return
-    cutter = Cutter()
-    for member in inputs.members:
-        for members, size in cutter.add(member):
-            yield members, None, size
-        if member.size > PIECE_SIZE:
-            yield from _pieces(member)
-    for members, size in cutter.finish():
-        yield members, None, size
+def _whole(members: tuple[Member, ...]) -> Run:
+    """Return the one run of `wrappers`, with the end of the archive."""
+    return members, None, sum(map(_member_size, members)) + len(tar.END_OF_ARCHIVE)
 
 
-def _pieces(member: Member) -> Iterator[tuple[tuple[Member, ...], int, int]]:
+def _pieces(member: Member) -> Iterator[Run]:
     count = _pieces_of(member)
     for piece in range(count):
         size = min(PIECE_SIZE, member.size - piece * PIECE_SIZE)

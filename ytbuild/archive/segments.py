@@ -28,14 +28,14 @@ class Segment:
 
 def segments(summary: Summary) -> tuple[Segment, ...]:
     """Return the segments of an archive, in its order: joined, they are the archive."""
-    found: list[Segment] = []
+    joined: list[Segment] = []
     run: list[StoredChunk] = []
     for chunk in summary.chunks:
         run.append(chunk)
         if chunk.ends_segment or chunk is summary.chunks[-1]:
-            found.append(_segment(run))
+            joined.append(_segment(run))
             run = []
-    return tuple(found)
+    return tuple(joined)
 
 
 def _segment(run: list[StoredChunk]) -> Segment:

@@ -13,7 +13,7 @@ from ytbuild.cli.json_output import print_json
 from ytbuild.cli.options import Options, common_options
 from ytbuild.graph.plan import Plan
 from ytbuild.graph.target import Member, Target
-from ytbuild.sources.tree import Ignored, Tree
+from ytbuild.sources.source_tree import IgnoredEntry, SourceTree
 
 _OWN = "module:ytjobs"
 
@@ -73,11 +73,11 @@ def _label(member: Member) -> str:
     return f"{quote(member.arcname)} -> {quote(member.link)}" if member.link else quote(member.arcname)
 
 
-def _path(tree: Tree, item: Ignored) -> str:
+def _path(tree: SourceTree, item: IgnoredEntry) -> str:
     return os.path.join(tree.source.label, item.relative) + ("/" if item.is_directory else "")
 
 
-def _list_ignored(left_out: list[tuple[Tree, Ignored]], as_json: bool, verbose: bool) -> None:
+def _list_ignored(left_out: list[tuple[SourceTree, IgnoredEntry]], as_json: bool, verbose: bool) -> None:
     if as_json:
         paths = [
             {
@@ -95,7 +95,7 @@ def _list_ignored(left_out: list[tuple[Tree, Ignored]], as_json: bool, verbose: 
         click.echo((f"{_rule(item)}\t" if verbose else "") + quote(_path(tree, item)))
 
 
-def _rule(item: Ignored) -> str:
+def _rule(item: IgnoredEntry) -> str:
     """Return what left an entry out, in the format of `git check-ignore -v`."""
     reason = item.reason
     return f"{quote(reason.file)}:{reason.line}:{quote(reason.text)}" if reason.file else "always"

@@ -7,15 +7,15 @@ import os
 from ytbuild.base.text import plural, quote, size
 from ytbuild.graph.layout import Placed
 from ytbuild.graph.target import Target, TargetInputs
-from ytbuild.sources.tree import Tree
-from ytbuild.sources.ytignore import escape
+from ytbuild.sources.ignore_line import escape
+from ytbuild.sources.source_tree import SourceTree
 
 LARGE_FILE = 10 << 20
 LARGE_ARCHIVE = 100 << 20
 _LARGEST_SHOWN = 5
 
 
-def left_out_secrets(scanned: tuple[Tree, ...]) -> list[str]:
+def left_out_secrets(scanned: tuple[SourceTree, ...]) -> list[str]:
     """Warn of each entry that was taken for a secret, with the line that would ship it."""
     return [
         f"{quote(os.path.join(tree.source.label, item.relative))} is left out: it looks like a secret "

@@ -20,8 +20,8 @@ from ytbuild.base.text import quote
 from ytbuild.config.pipeline import PipelineConfig, UploadPath
 from ytbuild.config.stage import ARCHIVE_NAME, StageConfig
 from ytbuild.sources import modules
-from ytbuild.sources.tree import NEVER_SHIPPED, Source
-from ytbuild.sources.ytignore import escape
+from ytbuild.sources.ignore_line import escape
+from ytbuild.sources.source_tree import NEVER_SHIPPED, Source
 
 _RESERVED = ("stages", "ytjobs")
 _WRAPPER_NAME = re.compile(r"operation_wrapper_.*\.sh\Z", re.DOTALL)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
-from typing import Protocol
 
 from xxhash import xxh3_128_digest
 
@@ -27,11 +26,11 @@ from ytbuild.graph.layout import Placed
 from ytbuild.graph.rules import Rules
 from ytbuild.graph.target import Member, Target, TargetInputs, archive_key, target_key
 from ytbuild.graph.wrappers import Wrapper
-from ytbuild.sources.credentials import check_requirements
-from ytbuild.sources.fingerprints import FingerprintIndex, Hashed, is_executable
-from ytbuild.sources.judge import BuiltinRules
-from ytbuild.sources.scan import TreeScanner
-from ytbuild.sources.tree import Source, Tree
+from ytbuild.sources.fingerprints import FingerprintIndex, is_executable
+from ytbuild.sources.ignore_rules import BuiltinRules
+from ytbuild.sources.source_tree import Source, SourceTree
+from ytbuild.sources.tree_scanner import HashedFile, TreeScanner
+from ytbuild.sources.url_credentials import check_no_credentials
 
 _LARGEST = 5
 
@@ -49,7 +48,7 @@ class Plan:
     wrappers: tuple[Wrapper, ...]
     targets: tuple[Target, ...]
     key: str
-    trees: dict[str, tuple[Tree, ...]]
+    trees: dict[str, tuple[SourceTree, ...]]
     warnings: tuple[str, ...]
 
 
@@ -65,16 +64,9 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-class PlanListener(Protocol):
-    """Hears, while a plan is made, of files that were not known: a build starts to compress them meanwhile."""
-
-    def hashed(self, member: Member) -> None:
-        """A file of the source that is being scanned was read; they come in the archive's order."""
-        ...
-
-    def finished(self) -> None:
-        """The scan of the source has ended."""
-        ...
+PlanListener = Callable[[Iterator[Member]], None]
+"""Called, while a plan is made, with the files of a source that was never scanned: each is hashed when it is taken,
+in the archive's order. A build compresses them meanwhile."""
 
 
 class Planner:
@@ -101,7 +93,7 @@ class Planner:
     def save(self) -> None:
         """Write the caches under `.build`, which must exist; raises `StoreError` when they cannot be written."""
         self.documents.save()
-        self.index.save(self._scanner.seen_folders, self._seen_targets)
+        self.index.save(self._scanner.seen_directories, self._seen_targets)
 
     def save_if_built(self) -> None:
         """Write the caches for a command that only looks: not where nothing was built, and never as a failure."""
@@ -119,7 +111,7 @@ class Planner:
         all_wrappers = [wrapper for stage in stages for wrapper in wrappers.wrappers(stage, known_rules)]
         wrappers.check_distinct(all_wrappers)
         placed, warnings = layout.place(config, stages, [wrapper.arcname for wrapper in all_wrappers])
-        trees: dict[str, tuple[Tree, ...]] = {}
+        trees: dict[str, tuple[SourceTree, ...]] = {}
         targets = [self._target(item, all_wrappers, trees, listener) for item in placed]
         targets.append(_wrappers_target(all_wrappers, known_rules))
         targets.sort(key=lambda target: target.name)
@@ -144,7 +136,7 @@ class Planner:
         self,
         placed: Placed,
         all_wrappers: list[Wrapper],
-        trees: dict[str, tuple[Tree, ...]],
+        trees: dict[str, tuple[SourceTree, ...]],
         listener: PlanListener | None,
     ) -> Target:
         # Chunks begin with a target, so only one of a single source is told of from its beginning.
@@ -168,30 +160,36 @@ class Planner:
         self.index.put_target(scan_key, record)
         return target
 
-    def _scan(self, source: Source, listener: PlanListener | None) -> Tree:
+    def _scan(self, source: Source, listener: PlanListener | None) -> SourceTree:
         if listener is None:
             return self._scanner.scan(source)
 
-        def hashed(relative: str, result: Hashed) -> None:
-            print_, path = result.fingerprint, f"{source.path}/{relative}"
-            executable = is_executable(print_)
-            listener.hashed(Member(f"{source.arcname}/{relative}", executable, print_[3], result.digest, "", path))
+        def told(hashed: Iterator[HashedFile]) -> None:
+            listener(
+                Member(
+                    f"{source.arcname}/{relative}",
+                    is_executable(file.fingerprint),
+                    file.fingerprint[3],
+                    file.digest,
+                    "",
+                    f"{source.path}/{relative}",
+                )
+                for relative, file in hashed
+            )
 
-        tree = self._scanner.scan(source, hashed)
-        listener.finished()
-        return tree
+        return self._scanner.scan(source, told)
 
     def _examined(
         self,
         placed: Placed,
-        scanned: tuple[Tree, ...],
+        scanned: tuple[SourceTree, ...],
         all_wrappers: list[Wrapper],
         load: Callable[[], TargetInputs],
     ) -> Target:
         for tree in scanned:
             self._scanner.check_not_ignored(tree)
             if tree.source.arcname.endswith("/requirements.txt"):
-                check_requirements(tree.source.path, tree.source.label)
+                check_no_credentials(tree.source.path, tree.source.label)
         inputs = load()
         if not inputs.members:
             raise SourceError(
@@ -211,13 +209,13 @@ class Planner:
         key = target_key(inputs)
         return Target(placed.name, key, len(inputs.members), total, largest, tuple(warnings), lambda: inputs)
 
-    def _inputs(self, placed: Placed, scanned: tuple[Tree, ...]) -> TargetInputs:
+    def _inputs(self, placed: Placed, scanned: tuple[SourceTree, ...]) -> TargetInputs:
         members: list[Member] = []
         for tree in scanned:
             root = tree.source.arcname
             members += [
                 Member(f"{root}/{relative}" if relative else root, executable, length, digest, link, path)
-                for relative, path, length, executable, digest, link in tree.entries()
+                for relative, path, length, executable, digest, link in tree.files()
             ]
         members.sort(key=itemgetter(0))
         return TargetInputs(placed.name, b"", tuple(members))
@@ -231,7 +229,7 @@ def _wrappers_target(all_wrappers: list[Wrapper], known_rules: Rules) -> Target:
 
 
 def _check_scripts_ship(
-    placed: Placed, inputs: TargetInputs, scanned: tuple[Tree, ...], all_wrappers: list[Wrapper]
+    placed: Placed, inputs: TargetInputs, scanned: tuple[SourceTree, ...], all_wrappers: list[Wrapper]
 ) -> None:
     shipped_names = {member.arcname for member in inputs.members}
     for wrapper in all_wrappers:
@@ -244,7 +242,7 @@ def _check_scripts_ship(
             )
 
 
-def _reason(scanned: tuple[Tree, ...], arcname: str) -> str:
+def _reason(scanned: tuple[SourceTree, ...], arcname: str) -> str:
     """Return ` by .ytignore:3: *.py` for what a rule leaves out, itself or with a directory above it."""
     for tree in scanned:
         for item in tree.ignored():
@@ -253,7 +251,7 @@ def _reason(scanned: tuple[Tree, ...], arcname: str) -> str:
     return ""
 
 
-def _example(scanned: tuple[Tree, ...]) -> str:
+def _example(scanned: tuple[SourceTree, ...]) -> str:
     for tree in scanned:
         for item in tree.ignored():
             return f"; {quote(item.relative)}, for example, is left out by {item.reason.label}"

@@ -7,7 +7,7 @@ import re
 
 from ytbuild.base.text import quote
 from ytbuild.graph.plan import Plan
-from ytbuild.sources.tree import NEVER_SHIPPED
+from ytbuild.sources.source_tree import NEVER_SHIPPED
 
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'(.*)")
 _SKIPPED = frozenset((*NEVER_SHIPPED, "__pycache__", "node_modules", ".venv", "venv"))

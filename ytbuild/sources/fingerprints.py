@@ -45,7 +45,7 @@ class Hashed(NamedTuple):
     digest: bytes
 
 
-def fingerprint(status: os.stat_result) -> Fingerprint:
+def fingerprint_of(status: os.stat_result) -> Fingerprint:
     """Return what is compared of an `lstat` result."""
     return (
         status.st_mode,
@@ -57,9 +57,9 @@ def fingerprint(status: os.stat_result) -> Fingerprint:
     )
 
 
-def changed_ns(print_: Fingerprint) -> int:
+def changed_ns(fingerprint: Fingerprint) -> int:
     """Return when a file last changed, as far as its fingerprint tells, in nanoseconds."""
-    return max(print_[4], print_[5])
+    return max(fingerprint[4], fingerprint[5])
 
 
 class RecentContents:
@@ -89,15 +89,15 @@ class RecentContents:
 class FingerprintIndex:
     """What the last scans learned, in `.build/fingerprints.files`; losing it costs time, never correctness.
 
-    `folders` holds one record per directory (see `sources.tree`), `targets` one per target's scan, `files` the
-    hashes of single files, and `archives` the fingerprints of verified archives.
+    `directories` holds one record per directory (see `sources.source_tree`), `targets` one per target's scan, `files`
+    the hashes of single files, and `archives` the fingerprints of verified archives.
     """
 
     def __init__(self, build_dir: str, clock: Callable[[], int] = time.time_ns) -> None:
         self._path = os.path.join(build_dir, _FILE_NAME)
         self._clock = clock
         self._started_ns = clock()
-        self._fresh_folders: set[str] = set()
+        self._fresh_directories: set[str] = set()
         self._fresh_files: set[str] = set()
         self._fresh_archives: set[str] = set()
         self._seen_files: set[str] = set()
@@ -105,21 +105,21 @@ class FingerprintIndex:
         stored: Any = cachefile.load(self._path, _SCHEMA)
         if not (isinstance(stored, tuple) and len(stored) == 4 and all(isinstance(part, dict) for part in stored)):
             stored = ({}, {}, {}, {})
-        self.folders: dict[str, tuple[Any, ...]]
+        self.directories: dict[str, tuple[Any, ...]]
         self.targets: dict[bytes, tuple[Any, ...]]
         self._files: dict[str, tuple[Fingerprint, bytes, int]]
         self._archives: dict[str, tuple[Fingerprint, int]]
-        self.folders, self.targets, self._files, self._archives = stored
+        self.directories, self.targets, self._files, self._archives = stored
         self._dirty = False
 
-    def folder(self, key: str) -> tuple[Any, ...] | None:
+    def directory(self, key: str) -> tuple[Any, ...] | None:
         """Return the record of a directory as the last scan left it."""
-        return self.folders.get(key)
+        return self.directories.get(key)
 
-    def put_folder(self, key: str, record: tuple[Any, ...]) -> None:
+    def put_directory(self, key: str, record: tuple[Any, ...]) -> None:
         """Remember a directory's record; its first field, the trust limit, is set when the index is saved."""
-        self.folders[key] = record
-        self._fresh_folders.add(key)
+        self.directories[key] = record
+        self._fresh_directories.add(key)
         self._dirty = True
 
     def put_target(self, key: bytes, record: tuple[Any, ...]) -> None:
@@ -133,7 +133,7 @@ class FingerprintIndex:
         Raises `SourceError` when it cannot be read and `ChangedWhileBuildingError` when it does not stay still.
         """
         try:
-            now = fingerprint(os.stat(path))
+            now = fingerprint_of(os.stat(path))
         except OSError as error:
             raise SourceError(f"cannot read {quote(label)}: {error.strerror}", "check the path") from error
         self._seen_files.add(path)
@@ -164,7 +164,7 @@ class FingerprintIndex:
             self._fresh_archives.discard(name)
             self._dirty = True
 
-    def save(self, seen_folders: set[str], seen_targets: set[bytes]) -> None:
+    def save(self, seen_directories: set[str], seen_targets: set[bytes]) -> None:
         """Write the index if this scan learned anything; keep only what the scan has seen.
 
         Raises `StoreError` when it cannot be written.
@@ -172,17 +172,17 @@ class FingerprintIndex:
         if not self._dirty:
             return
         limit = self._started_ns + self._skew_ns() - QUIET_NS
-        for key in self._fresh_folders:
-            self.folders[key] = (limit, *self.folders[key][1:])
+        for key in self._fresh_directories:
+            self.directories[key] = (limit, *self.directories[key][1:])
         for path in self._fresh_files:
             self._files[path] = (*self._files[path][:2], limit)
         for name in self._fresh_archives:
             self._archives[name] = (self._archives[name][0], limit)
-        folders = {key: record for key, record in self.folders.items() if key in seen_folders}
+        directories = {key: record for key, record in self.directories.items() if key in seen_directories}
         targets = {key: record for key, record in self.targets.items() if key in seen_targets}
         files = {path: entry for path, entry in self._files.items() if path in self._seen_files}
-        cachefile.save(self._path, _SCHEMA, (folders, targets, files, self._archives))
-        self._fresh_folders.clear()
+        cachefile.save(self._path, _SCHEMA, (directories, targets, files, self._archives))
+        self._fresh_directories.clear()
         self._fresh_files.clear()
         self._fresh_archives.clear()
         self._dirty = False
@@ -212,7 +212,7 @@ def hash_content(path: str, label: str, expected: Fingerprint, recent: RecentCon
                     digest = xxh3_128_digest(data)
                 else:
                     data, digest = b"", _hash_pieces(descriptor)
-                after = fingerprint(os.fstat(descriptor))
+                after = fingerprint_of(os.fstat(descriptor))
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -255,11 +255,11 @@ def read_exactly(read: Callable[[int], bytes | None], count: int) -> bytes:
     return b"".join(parts)
 
 
-def is_executable(print_: Fingerprint) -> bool:
+def is_executable(fingerprint: Fingerprint) -> bool:
     """Tell whether the owner may execute the file."""
-    return bool(print_[0] & stat.S_IXUSR)
+    return bool(fingerprint[0] & stat.S_IXUSR)
 
 
-def is_regular(print_: Fingerprint) -> bool:
+def is_regular(fingerprint: Fingerprint) -> bool:
     """Tell whether a fingerprint is that of a regular file."""
-    return stat.S_ISREG(print_[0])
+    return stat.S_ISREG(fingerprint[0])

@@ -78,9 +78,9 @@ def _find(part: str, folders: list[str], top: bool) -> machinery.ModuleSpec | No
         # Finders of the kind that Python 3.12 dropped have no find_spec.
         find_spec = getattr(finder, "find_spec", None)
         if find_spec is not None and finder not in _BUILTIN_FINDERS:
-            found: machinery.ModuleSpec | None = find_spec(part, None, None)
-            if found is not None:
-                return found
+            editable: machinery.ModuleSpec | None = find_spec(part, None, None)
+            if editable is not None:
+                return editable
     return spec
 
 

@@ -9,6 +9,7 @@ counts as if it stood at the beginning. pathspec's patterns differ in these (see
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _SPECIAL = b"*?[\\"
 _SLASH = 0x2F
@@ -60,10 +61,10 @@ def _translate(pattern: bytes) -> bytes:
         elif char == b"?":
             regex, at = b"[^/]", at + 1
         elif char == b"[":
-            found = _bracket(pattern, at)
-            if found is None:
+            bracket = _bracket(pattern, at)
+            if bracket is None:
                 return _NEVER
-            regex, at = found
+            regex, at = bracket
         elif char == b"\\":
             if at + 1 == len(pattern):
                 return _NEVER
@@ -89,54 +90,44 @@ def _stars(pattern: bytes, start: int) -> tuple[bytes, int]:
 
 def _bracket(pattern: bytes, start: int) -> tuple[bytes, int] | None:
     """Return the expression for the bracket that opens at `start` and the index behind it; None if malformed."""
-    at = start + 1
-    negated = pattern[at : at + 1] in (b"!", b"^")
-    at += negated
+    negated = pattern[start + 1 : start + 2] in (b"!", b"^")
+    at = first = start + 1 + negated
     allowed: set[int] = set()
     previous = 0
-    first = True
-    while first or pattern[at : at + 1] != b"]":
-        first = False
-        if at >= len(pattern):
+    while at == first or pattern[at : at + 1] != b"]":
+        item = _bracket_item(pattern, at, previous)
+        if item is None:
             return None
-        byte = pattern[at]
-        following = pattern[at + 1 : at + 2]
-        if byte == 0x5C:
-            if not following:
-                return None
-            previous = following[0]
-            allowed.add(previous)
-            at += 2
-        elif byte == 0x2D and previous and following and following != b"]":
-            at += 1
-            if following == b"\\":
-                at += 1
-                if at >= len(pattern):
-                    return None
-            allowed.update(range(previous, pattern[at] + 1))
-            previous = 0
-            at += 1
-        elif byte == 0x5B and following == b":":
-            end = pattern.find(b"]", at + 2)
-            if end < 0:
-                return None
-            name = pattern[at + 2 : end]
-            if name.endswith(b":"):
-                if name[:-1] not in _CLASSES:
-                    return None
-                allowed |= _CLASSES[name[:-1]]
-                previous = 0
-                at = end + 1
-            else:
-                allowed.add(byte)
-                previous = byte
-                at += 1
-        else:
-            allowed.add(byte)
-            previous = byte
-            at += 1
+        members, previous, at = item
+        allowed.update(members)
     if negated:
         allowed = set(range(256)) - allowed
     allowed.discard(_SLASH)
     expression = b"[" + b"".join(b"\\x%02x" % byte for byte in sorted(allowed)) + b"]"
     return (expression if allowed else _NEVER), at + 1
+
+
+def _bracket_item(pattern: bytes, at: int, previous: int) -> tuple[Iterable[int], int, int] | None:
+    """Return what the item at `at` of a bracket allows, its byte and the index behind it; None if malformed.
+
+    The byte is what a range may begin with: 0 after a class or a range, and that is also what `previous` is then.
+    """
+    opening, following = pattern[at : at + 1], pattern[at + 1 : at + 2]
+    if opening == b"[" and following == b":":
+        end = pattern.find(b"]", at + 2)
+        name = pattern[at + 2 : end]
+        if end < 0 or (name.endswith(b":") and name[:-1] not in _CLASSES):
+            return None
+        if name.endswith(b":"):
+            return _CLASSES[name[:-1]], 0, end + 1
+    if opening == b"-" and previous and following not in (b"", b"]"):
+        last = _bracket_byte(pattern, at + 1)
+        return None if last is None else (range(previous, last[0] + 1), 0, last[1])
+    single = _bracket_byte(pattern, at)
+    return None if single is None else ((single[0],), *single)
+
+
+def _bracket_byte(pattern: bytes, at: int) -> tuple[int, int] | None:
+    """Return the byte at `at`, or that which a backslash there escapes, and the index behind it; None at the end."""
+    at += pattern[at : at + 1] == b"\\"
+    return (pattern[at], at + 1) if at < len(pattern) else None

@@ -23,7 +23,7 @@ from ytbuild.archive.manifest import Manifest, StoredChunk, Summary
 from ytbuild.base import files, locks
 from ytbuild.base.errors import ArchiveError
 from ytbuild.config.stage import ARCHIVE_NAME
-from ytbuild.sources.fingerprints import FingerprintIndex, fingerprint
+from ytbuild.sources.fingerprints import FingerprintIndex, fingerprint_of
 
 KEPT_BUILDS = 10
 KEPT_SECONDS = 30 * 24 * 3600
@@ -87,7 +87,7 @@ class LocalStore:
         try:
             with open(self.manifest_path(key), "rb") as file:
                 summary = manifests.decode_summary(file.read())
-            now = fingerprint(os.stat(path))
+            now = fingerprint_of(os.stat(path))
         except (OSError, ArchiveError):
             return None
         if summary.key != key or summary.size != now[3]:
@@ -215,10 +215,6 @@ class ChunkReader:
 
     def __exit__(self, *_: object) -> None:
         self._files.close()
-
-    def holds(self, key: bytes) -> bool:
-        """Tell whether an archive should hold a chunk; its bytes may still turn out to be damaged."""
-        return key.hex() in self._known
 
     def read(self, key: bytes) -> bytes | None:
         """Return the compressed bytes of a chunk if an archive holds them unharmed."""

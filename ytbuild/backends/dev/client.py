@@ -21,7 +21,7 @@ from ytbuild.config.cypress_path import below, node_path
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.jobenv.interpreter import job_interpreter, write_shim
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
-from ytbuild.sources import selection
+from ytbuild.sources import local_glob
 
 
 class DevClient(Client):
@@ -162,10 +162,10 @@ class DevClient(Client):
     def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
         """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
         path = node_path(path)
-        selected = selection.selected(self._config.directory, local_dir, pattern)
+        local_files = local_glob.glob_files(self._config.directory, local_dir, pattern)
         self._files.make_folder(path)
-        uploaded = [below(path, relative) for relative, _ in selected]
-        for destination, (_, local) in zip(uploaded, selected, strict=True):
+        uploaded = [below(path, relative) for relative, _ in local_files]
+        for destination, (_, local) in zip(uploaded, local_files, strict=True):
             self._files.upload(local, destination)
         return uploaded
 

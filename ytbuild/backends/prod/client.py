@@ -17,7 +17,7 @@ from ytbuild.config.checks import row_weight
 from ytbuild.config.cypress_path import node_path
 from ytbuild.config.pipeline import PipelineConfig
 from ytbuild.rows.row import Row
-from ytbuild.sources import selection
+from ytbuild.sources import local_glob
 
 
 class ProdClient(Client):
@@ -150,9 +150,9 @@ class ProdClient(Client):
     def upload_directory(self, local_dir: str, path: str, pattern: str = "*") -> list[str]:
         """Copy the files of a local folder whose names match, `.ytignore` obeyed; return their paths."""
         path = node_path(path)
-        selected = selection.selected(self._config.directory, local_dir, pattern)
+        local_files = local_glob.glob_files(self._config.directory, local_dir, pattern)
         with self._connection.doing(f"upload_directory {path}"):
-            return files.upload_all(self._connection, selected, path, self._config.prod.upload_threads)
+            return files.upload_all(self._connection, local_files, path, self._config.prod.upload_threads)
 
     def run_yql(self, query: str, pool: str = "default", max_row_weight: str | None = None) -> list[Row]:
         """Run a query; return the rows of its last statement when that is a bare SELECT, else none.

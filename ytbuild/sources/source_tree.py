@@ -13,7 +13,7 @@ from ytbuild.base.cachefile import loads
 from ytbuild.base.errors import SymlinkError
 from ytbuild.base.text import quote
 from ytbuild.sources.fingerprints import Fingerprint
-from ytbuild.sources.judge import IgnoreChain, LeftOut
+from ytbuild.sources.ignore_rules import IgnoreChain, IgnoreReason
 
 NEVER_SHIPPED = ("configs", ".build", ".dev", ".git")
 """Folders of the pipeline that nothing may ship from, not even through a link."""
@@ -36,7 +36,7 @@ class Source:
     always: bool = False
 
 
-class Entry(NamedTuple):
+class SourceFile(NamedTuple):
     """One file that ships; `link` is a relative link's text, and then there is no content.
 
     A NamedTuple, not a dataclass: there may be hundreds of thousands, and they cost a fifth to make.
@@ -50,29 +50,34 @@ class Entry(NamedTuple):
     link: str
 
 
-class Ignored(NamedTuple):
+class IgnoredEntry(NamedTuple):
     """One entry that does not ship, relative to the source, and the reason."""
 
     relative: str
     is_directory: bool
-    reason: LeftOut
+    reason: IgnoreReason
 
 
-class FolderRecord(NamedTuple):
+class DirectoryRecord(NamedTuple):
     """What the index keeps of a directory; a plain tuple there.
 
-    `limit` is the trust limit of the scan that wrote the record and `newest` the latest change among its entries:
-    the record counts only while `newest < limit`. `payload` holds (files, links, ignored), decoded when needed.
+    `limit` is the trust limit of the scan that wrote the record and `newest` the latest change among its entries.
+    `digest` is that of its listing, `outer` the identity of the ignore files above it and `ignore_digest` the hash of
+    its own. `payload` holds (files, links, ignored), decoded when needed.
     """
 
     limit: int
     newest: int
     digest: bytes
-    chain: bytes
+    outer: bytes
     ignore_digest: bytes
     subfolders: tuple[str, ...]
     linked: tuple[str, ...]
     payload: bytes
+
+    def still_holds(self, digest: bytes, outer: bytes) -> bool:
+        """Tell whether a directory with this listing, below these ignore files, is the one that was recorded."""
+        return self.digest == digest and self.outer == outer and self.newest < self.limit
 
 
 FileItem = tuple[str, int, bool, bytes, Fingerprint]
@@ -81,7 +86,7 @@ IgnoredItem = tuple[str, bool, str, int, str, bool]
 
 
 @dataclass(frozen=True)
-class Tree:
+class SourceTree:
     """The scan of one source.
 
     `digest` covers everything that decides its members; equal digests mean equal members.
@@ -90,41 +95,41 @@ class Tree:
     source: Source
     digest: bytes
     chain: IgnoreChain
-    folders: tuple[tuple[str, FolderRecord], ...]
-    single: Entry | None = None
+    directories: tuple[tuple[str, DirectoryRecord], ...]
+    single: SourceFile | None = None
 
     @cached_property
     def _decoded(self) -> list[tuple[str, tuple[list[FileItem], list[LinkItem], list[IgnoredItem]]]]:
-        return [(relative, loads(record.payload)) for relative, record in self.folders]
+        return [(relative, loads(record.payload)) for relative, record in self.directories]
 
-    def entries(self) -> list[Entry]:
+    def files(self) -> list[SourceFile]:
         """Return what ships, sorted by the bytes of the names.
 
         Raises `SymlinkError` when a link inside the source leads to something that is left out.
         """
         if self.single is not None:
             return [self.single]
-        found: list[Entry] = []
+        files: list[SourceFile] = []
         links: list[tuple[str, LinkItem]] = []
-        for relative, (files, own_links, _) in self._decoded:
-            folder = f"{self.source.path}/{relative}"
-            found += [
-                Entry(relative + name, folder + name, size, executable, digest, "")
-                for name, size, executable, digest, _ in files
+        for relative, (own_files, own_links, _) in self._decoded:
+            directory = f"{self.source.path}/{relative}"
+            files += [
+                SourceFile(relative + name, directory + name, size, executable, digest, "")
+                for name, size, executable, digest, _ in own_files
             ]
             links += [(relative, link) for link in own_links]
         if links:
-            found += self._links(links, {entry.relative for entry in found})
-        found.sort(key=itemgetter(0))
-        return found
+            files += self._links(links, {file.relative for file in files})
+        files.sort(key=itemgetter(0))
+        return files
 
-    def ignored(self) -> Iterator[Ignored]:
+    def ignored(self) -> Iterator[IgnoredEntry]:
         """Give what is left out, in the order of the walk."""
         for relative, (_, _, left_out) in self._decoded:
             for name, is_directory, file, line, text, secret in left_out:
-                yield Ignored(relative + name, is_directory, LeftOut(file, line, text, secret))
+                yield IgnoredEntry(relative + name, is_directory, IgnoreReason(file, line, text, secret))
 
-    def _links(self, links: list[tuple[str, LinkItem]], shipped: set[str]) -> Iterator[Entry]:
+    def _links(self, links: list[tuple[str, LinkItem]], shipped: set[str]) -> Iterator[SourceFile]:
         root = os.path.realpath(self.source.path) + "/"
         inner = {folder + link[0] for folder, link in links if link[1].startswith(root)}
         for folder, (name, real, is_directory, size, executable, digest, _) in links:
@@ -136,7 +141,7 @@ class Tree:
                         f"{label} is a link to the directory {quote(real)}, outside its own source",
                         "add that directory to pipeline.upload_paths, or leave the link out with .ytignore",
                     )
-                yield Entry(relative, real, size, executable, digest, "")
+                yield SourceFile(relative, real, size, executable, digest, "")
                 continue
             aim = real[len(root) :]
             inside = aim + "/" if aim else ""
@@ -146,4 +151,4 @@ class Tree:
                     f"{label} is a link to {quote(aim or '.')}, which is left out of the archive",
                     "ship what it points to, or leave the link out with a line in .ytignore as well",
                 )
-            yield Entry(relative, "", 0, False, b"", os.path.relpath(real, os.path.join(root, folder)))
+            yield SourceFile(relative, "", 0, False, b"", os.path.relpath(real, os.path.join(root, folder)))

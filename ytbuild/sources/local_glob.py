@@ -8,12 +8,12 @@ import os
 from ytbuild.base.errors import SourceError
 from ytbuild.base.text import quote
 from ytbuild.sources.fingerprints import FingerprintIndex
-from ytbuild.sources.judge import BuiltinRules
-from ytbuild.sources.scan import TreeScanner
-from ytbuild.sources.tree import Source
+from ytbuild.sources.ignore_rules import BuiltinRules
+from ytbuild.sources.source_tree import Source
+from ytbuild.sources.tree_scanner import TreeScanner
 
 
-def selected(pipeline_dir: str, local_dir: str, pattern: str) -> list[tuple[str, str]]:
+def glob_files(pipeline_dir: str, local_dir: str, pattern: str) -> list[tuple[str, str]]:
     """Return the files of a folder as (relative path, path), sorted, that the ignore rules of sources let pass.
 
     `local_dir` is relative to the pipeline; the file's name, or its relative path, must fit `pattern`, a pattern of
@@ -30,7 +30,7 @@ def selected(pipeline_dir: str, local_dir: str, pattern: str) -> list[tuple[str,
     tree = scanner.scan(Source(path, os.path.basename(path), top, False, local_dir))
     return [
         (entry.relative, entry.path)
-        for entry in tree.entries()
+        for entry in tree.files()
         if fnmatch.fnmatchcase(entry.relative, pattern)
         or fnmatch.fnmatchcase(entry.relative.rsplit("/", 1)[-1], pattern)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xxhash import xxh3_128_digest
@@ -11,9 +12,10 @@ from xxhash import xxh3_128_digest
 from ytbuild.base.cachefile import dumps
 from ytbuild.base.errors import SourceError
 from ytbuild.base.text import quote
-from ytbuild.sources.fingerprints import Fingerprint, fingerprint
+from ytbuild.sources.fingerprints import Fingerprint, fingerprint_of
+from ytbuild.sources.ignore_file import IGNORE_FILE
 
-ALWAYS_LEFT_OUT = frozenset([".build", ".dev", ".git", "__pycache__", ".ytignore"])
+ALWAYS_LEFT_OUT = frozenset([".build", ".dev", ".git", "__pycache__", IGNORE_FILE])
 """Names that no archive holds, whatever the ignore files say; `*.pyc` joins them."""
 
 FileRow = tuple[str, Fingerprint]
@@ -22,7 +24,7 @@ LinkRow = tuple[str, Fingerprint, Fingerprint | None, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class DirectoryListing:
     """One directory: its files and special files, its symbolic links with what they lead to, its directories.
 
     `always` are the entries that are left out by name. `digest` covers everything that decides which members
@@ -42,35 +44,14 @@ def is_always_left_out(name: str) -> bool:
     return name in ALWAYS_LEFT_OUT or name.endswith(".pyc")
 
 
-def list_folder(path: str, label: str) -> Listing:
+def list_directory(path: str, label: str) -> DirectoryListing:
     """List one directory; raises `SourceError` when it cannot be read."""
-    files: list[FileRow] = []
-    links: list[LinkRow] = []
-    folders: list[str] = []
-    always: list[tuple[str, bool]] = []
-    ignore_file: Fingerprint | None = None
     try:
-        # By descriptor: the kernel then looks up each name in the folder and not from the root.
+        # By descriptor: the kernel then looks up each name in the directory and not from the root.
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    name = entry.name
-                    if name in ALWAYS_LEFT_OUT or name.endswith(".pyc"):
-                        if name == ".ytignore":
-                            ignore_file = fingerprint(entry.stat(follow_symlinks=False))
-                        always.append((name, entry.is_dir(follow_symlinks=False)))
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(name)
-                        continue
-                    status = entry.stat(follow_symlinks=False)
-                    row = fingerprint(status)
-                    if stat.S_ISLNK(row[0]):
-                        full = f"{path}/{name}"
-                        links.append((name, row, _followed(full), os.path.realpath(full)))
-                    else:
-                        files.append((name, row))
+                return _listed(path, entries)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -78,12 +59,33 @@ def list_folder(path: str, label: str) -> Listing:
             f"cannot read the directory {quote(label)}: {error.strerror}",
             "make it readable, or leave it out with a line in .ytignore",
         ) from error
-    files.sort()
-    links.sort()
-    folders.sort()
-    always.sort()
+
+
+def _listed(path: str, entries: Iterable[os.DirEntry[str]]) -> DirectoryListing:
+    files: list[FileRow] = []
+    links: list[LinkRow] = []
+    folders: list[str] = []
+    always: list[tuple[str, bool]] = []
+    ignore_file: Fingerprint | None = None
+    for entry in entries:
+        name = entry.name
+        if name in ALWAYS_LEFT_OUT or name.endswith(".pyc"):
+            if name == IGNORE_FILE:
+                ignore_file = fingerprint_of(entry.stat(follow_symlinks=False))
+            always.append((name, entry.is_dir(follow_symlinks=False)))
+        elif entry.is_dir(follow_symlinks=False):
+            folders.append(name)
+        else:
+            fingerprint = fingerprint_of(entry.stat(follow_symlinks=False))
+            if stat.S_ISLNK(fingerprint[0]):
+                full = f"{path}/{name}"
+                links.append((name, fingerprint, _followed(full), os.path.realpath(full)))
+            else:
+                files.append((name, fingerprint))
+    for rows in (files, links, folders, always):
+        rows.sort()
     digest = xxh3_128_digest(dumps((files, links, folders, always, ignore_file)))
-    return Listing(files, links, folders, always, ignore_file, digest)
+    return DirectoryListing(files, links, folders, always, ignore_file, digest)
 
 
 def _followed(path: str) -> Fingerprint | None:
@@ -92,7 +94,7 @@ def _followed(path: str) -> Fingerprint | None:
     A directory's times are left out of it: they change with its content, which is not what the link decides.
     """
     try:
-        found = fingerprint(os.stat(path))
+        aim = fingerprint_of(os.stat(path))
     except OSError:
         return None
-    return (*found[:3], 0, 0, 0) if stat.S_ISDIR(found[0]) else found
+    return (*aim[:3], 0, 0, 0) if stat.S_ISDIR(aim[0]) else aim

@@ -1,15 +1,15 @@
-"""Judging a directory that is new or changed: what ships, what does not, what is an error."""
+"""Scanning a directory that is new or changed: what of it ships, what does not, what is an error."""
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import Protocol
+from dataclasses import dataclass
 
 from ytbuild.base.cachefile import dumps, loads
 from ytbuild.base.errors import FileNameError, SpecialFileError, SymlinkError
 from ytbuild.base.text import quote
-from ytbuild.sources import judge
+from ytbuild.sources.directory_listing import DirectoryListing, is_always_left_out
 from ytbuild.sources.fingerprints import (
     Fingerprint,
     FingerprintIndex,
@@ -17,151 +17,143 @@ from ytbuild.sources.fingerprints import (
     changed_ns,
     hash_content,
     is_executable,
+    is_regular,
 )
-from ytbuild.sources.judge import BuiltinRules, IgnoreChain, Judge
-from ytbuild.sources.listing import Listing, is_always_left_out
-from ytbuild.sources.tree import NEVER_SHIPPED, FileItem, FolderRecord, IgnoredItem, LinkItem, Source
+from ytbuild.sources.ignore_rules import IgnoreRules
+from ytbuild.sources.source_tree import NEVER_SHIPPED, DirectoryRecord, FileItem, IgnoredItem, LinkItem, Source
 
 
-class Scanner(Protocol):
-    """What an examination needs of the scan that it is part of."""
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """One directory of a source and what governs it.
 
-    pipeline_dir: str
-    index: FingerprintIndex
-    rules: BuiltinRules
+    `prefix` is its path below the outermost ignore file as bytes, with a slash at the end unless empty, and `trail`
+    the real paths of the source and of the links that were followed to come here. `outer` is the identity of the
+    ignore files above it, `ignore_digest` the hash of its own (empty without one), `rules` what all of them say.
+    """
 
-    def judge(self, chain: IgnoreChain, is_module: bool) -> Judge:
-        """Return the judge for a chain of ignore files."""
-        ...
+    source: Source
+    path: str
+    label: str
+    prefix: bytes
+    trail: tuple[str, ...]
+    listing: DirectoryListing
+    outer: bytes
+    ignore_digest: bytes
+    rules: IgnoreRules
 
-    def label(self, path: str) -> str:
-        """Return how messages name a path."""
-        ...
 
+class DirectoryScan:
+    """The scan of one directory; raises the `SourceError` of the first entry that cannot be archived.
 
-class Examination:
-    """The judgement of one directory that is new or changed."""
+    What ships and is not known by its fingerprint is left to be hashed: see `unhashed`. `old` is what the index
+    knew of the directory.
+    """
 
     def __init__(
-        self,
-        scanner: Scanner,
-        source: Source,
-        path: str,
-        prefix: bytes,
-        chain: IgnoreChain,
-        trail: tuple[str, ...],
-        old: FolderRecord | None,
+        self, directory: Directory, index: FingerprintIndex, pipeline_dir: str, old: DirectoryRecord | None
     ) -> None:
-        self._scanner = scanner
-        self._source = source
-        self._path = path
-        self._prefix = prefix
-        self._judge = scanner.judge(chain, source.is_module)
-        self._trail = trail
-        self._label = scanner.label(path)
+        self._directory = directory
+        self._index = index
+        self._pipeline = pipeline_dir + "/"
         self._known: dict[str, tuple[Fingerprint, bytes]] = {}
         if old is not None:
             self._known = {
                 item[0]: (item[4], item[3]) for item in loads(old.payload)[0] if changed_ns(item[4]) < old.limit
             }
         self.unhashed: list[tuple[str, Fingerprint]] = []
-        self.subfolders: tuple[str, ...] = ()
-        self.linked: tuple[str, ...] = ()
         self._files: list[FileItem] = []
         self._links: list[LinkItem] = []
         self._ignored: list[IgnoredItem] = []
         self._linked: list[str] = []
-
-    def judge(self, listing: Listing) -> None:
-        """Judge every entry; raises the `SourceError` of the first that cannot be archived.
-
-        What ships and is not known by its fingerprint is left to be hashed: see `unhashed`.
-        """
+        listing = directory.listing
         subfolders = [name for name in listing.folders if self._ships(name, True)]
-        for name, print_ in listing.files:
+        for name, fingerprint in listing.files:
             if self._ships(name, False):
-                self._add_file(name, print_)
+                self._add_file(name, fingerprint)
         for name, _, aim, _ in listing.links:
             if self._ships(name, False):
                 self._add_link(name, aim)
         for name in subfolders:
-            check_name(name, os.path.join(self._label, name))
+            check_name(name, os.path.join(directory.label, name))
         self._ignored += [(name, is_directory, "", 0, name, False) for name, is_directory in listing.always]
         self.subfolders = tuple(sorted(subfolders + self._linked))
         self.linked = tuple(self._linked)
 
-    def hash(self, name: str, print_: Fingerprint) -> Hashed:
+    def hash(self, name: str, fingerprint: Fingerprint) -> Hashed:
         """Read and hash one of the files in `unhashed`; raises what `hash_content` raises."""
-        path = f"{self._path}/{name}"
-        hashed = hash_content(path, f"{self._label}/{name}", print_, self._scanner.index.recent)
+        path, label = f"{self._directory.path}/{name}", f"{self._directory.label}/{name}"
+        hashed = hash_content(path, label, fingerprint, self._index.recent)
         self._add_hashed(name, hashed.fingerprint, hashed.digest)
         return hashed
 
-    def record(self, listing: Listing, chain: bytes, ignore_digest: bytes) -> FolderRecord:
+    def record(self) -> DirectoryRecord:
         """Return what the index keeps of the directory, once all of its files are hashed."""
-        prints = [row[1] for row in listing.files] + [row[1] for row in listing.links]
-        prints += [row[2] for row in listing.links if row[2] is not None]
-        prints += [listing.ignore_file] if listing.ignore_file is not None else []
-        return FolderRecord(
+        listing = self._directory.listing
+        fingerprints = [row[1] for row in listing.files] + [row[1] for row in listing.links]
+        fingerprints += [row[2] for row in listing.links if row[2] is not None]
+        fingerprints += [listing.ignore_file] if listing.ignore_file is not None else []
+        return DirectoryRecord(
             limit=0,
-            newest=max(map(changed_ns, prints), default=-1),
+            newest=max(map(changed_ns, fingerprints), default=-1),
             digest=listing.digest,
-            chain=chain,
-            ignore_digest=ignore_digest,
+            outer=self._directory.outer,
+            ignore_digest=self._directory.ignore_digest,
             subfolders=self.subfolders,
             linked=self.linked,
             payload=dumps((self._files, self._links, self._ignored)),
         )
 
     def _ships(self, name: str, is_directory: bool) -> bool:
-        reason = self._judge.left_out(self._prefix, self._path, name, is_directory)
+        directory = self._directory
+        reason = directory.rules.reason(directory.prefix, directory.path, name, is_directory)
         if reason is not None:
             self._ignored.append((name, is_directory, *reason))
         return reason is None
 
-    def _add_file(self, name: str, print_: Fingerprint) -> None:
-        label = f"{self._label}/{name}"
-        if not stat.S_ISREG(print_[0]):
-            raise special(label, print_[0])
+    def _add_file(self, name: str, fingerprint: Fingerprint) -> None:
+        label = f"{self._directory.label}/{name}"
+        if not is_regular(fingerprint):
+            raise special_file(label, fingerprint[0])
         check_name(name, label)
         known = self._known.get(name)
-        if known is not None and known[0] == print_:
-            self._add_hashed(name, print_, known[1])
+        if known is not None and known[0] == fingerprint:
+            self._add_hashed(name, fingerprint, known[1])
         else:
-            self.unhashed.append((name, print_))
+            self.unhashed.append((name, fingerprint))
 
-    def _add_hashed(self, name: str, print_: Fingerprint, digest: bytes) -> None:
-        self._files.append((name, print_[3], is_executable(print_), digest, print_))
+    def _add_hashed(self, name: str, fingerprint: Fingerprint, digest: bytes) -> None:
+        self._files.append((name, fingerprint[3], is_executable(fingerprint), digest, fingerprint))
 
     def _add_link(self, name: str, aim: Fingerprint | None) -> None:
-        label = f"{self._label}/{name}"
+        path, label = f"{self._directory.path}/{name}", f"{self._directory.label}/{name}"
         check_name(name, label)
-        real = os.path.realpath(os.path.join(self._path, name))
+        real = os.path.realpath(path)
         if aim is None:
             raise SymlinkError(
-                f"{quote(label)} is a link that leads nowhere ({quote(os.readlink(os.path.join(self._path, name)))})",
+                f"{quote(label)} is a link that leads nowhere ({quote(os.readlink(path))})",
                 "repair it, or leave it out with a line in .ytignore",
             )
         is_directory = stat.S_ISDIR(aim[0])
-        if not is_directory and not stat.S_ISREG(aim[0]):
-            raise special(f"{label} -> {real}", aim[0])
+        if not is_directory and not is_regular(aim):
+            raise special_file(f"{label} -> {real}", aim[0])
         self._check_may_ship(real, label, is_directory)
-        if self._source.is_module:
+        if self._directory.source.is_module:
             if is_directory:
                 self._follow(name, real, label)
             else:
-                self._add_hashed(name, *self._scanner.index.hash_file(real, label))
+                self._add_hashed(name, *self._index.hash_file(real, label))
             return
         self._check_contained(real, label)
         if is_directory:
             self._links.append((name, real, True, 0, False, b"", aim))
             return
-        print_, digest = self._scanner.index.hash_file(real, label)
-        self._links.append((name, real, False, print_[3], is_executable(print_), digest, print_))
+        fingerprint, digest = self._index.hash_file(real, label)
+        self._links.append((name, real, False, fingerprint[3], is_executable(fingerprint), digest, fingerprint))
 
     def _follow(self, name: str, real: str, label: str) -> None:
-        here = os.path.realpath(self._path)
-        if any((place + "/").startswith(real + "/") for place in (*self._trail, here)):
+        here = os.path.realpath(self._directory.path)
+        if any((place + "/").startswith(real + "/") for place in (*self._directory.trail, here)):
             raise SymlinkError(
                 f"{quote(label)} is a link to {quote(real)}, a directory that it lies in: following it never ends",
                 "leave it out with a line in a .ytignore of the module",
@@ -169,8 +161,7 @@ class Examination:
         self._linked.append(name)
 
     def _check_contained(self, real: str, label: str) -> None:
-        pipeline = self._scanner.pipeline_dir + "/"
-        if not real.startswith(pipeline):
+        if not real.startswith(self._pipeline):
             raise SymlinkError(
                 f"{quote(label)} is a link to {quote(real)}, outside the pipeline",
                 "copy what it points to into the pipeline, or leave the link out with a line in .ytignore",
@@ -178,13 +169,12 @@ class Examination:
 
     def _check_may_ship(self, real: str, label: str, is_directory: bool) -> None:
         """Raise `SymlinkError` for a link into a part of the pipeline that never ships."""
-        pipeline = self._scanner.pipeline_dir + "/"
-        if not real.startswith(pipeline) or f"{real}/".startswith(self._source.path + "/"):
+        if not real.startswith(self._pipeline) or f"{real}/".startswith(self._directory.source.path + "/"):
             return
-        inside = real[len(pipeline) :]
+        inside = real[len(self._pipeline) :]
         parts = inside.split("/")
         never = parts[0] in NEVER_SHIPPED or any(is_always_left_out(part) for part in parts)
-        if never or judge.is_secret(self._scanner.rules, pipeline, f"{real}/x" if is_directory else real):
+        if never or self._directory.rules.builtin.is_secret(self._pipeline, f"{real}/x" if is_directory else real):
             raise SymlinkError(
                 f"{quote(label)} is a link to {quote(inside)}, which never ships",
                 "remove the link: secrets and configuration stay out of archives",
@@ -192,6 +182,7 @@ class Examination:
 
 
 def check_name(name: str, label: str) -> None:
+    """Raise `FileNameError` for a name that no archive can hold."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -201,7 +192,8 @@ def check_name(name: str, label: str) -> None:
         ) from None
 
 
-def special(label: str, mode: int) -> SpecialFileError:
+def special_file(label: str, mode: int) -> SpecialFileError:
+    """Return the error for what is neither a file nor a directory nor a link; `mode` is its `st_mode`."""
     kinds = {
         stat.S_IFIFO: "a fifo",
         stat.S_IFSOCK: "a socket",

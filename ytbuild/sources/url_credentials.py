@@ -12,7 +12,7 @@ _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/\s@#
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 
 
-def check_requirements(path: str, label: str) -> None:
+def check_no_credentials(path: str, label: str) -> None:
     """Raise `CredentialsError`, naming the line and not its content, for a URL with credentials in it.
 
     `user@` alone is no secret where the scheme is ssh; `${NAME}` is a variable that pip reads
