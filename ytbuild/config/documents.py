@@ -18,11 +18,13 @@ from ytbuild.base.cachefile import dumps
 from ytbuild.base.errors import ConfigError
 from ytbuild.base.files import read_regular
 from ytbuild.base.text import quote
-from ytbuild.config import yaml_plain
+from ytbuild.config.yaml_plain import NotSimpleError, simple_value
 
 _SCHEMA = "config-1"
 _FILE_NAME = "fingerprints.config"
 _ENVIRONMENT_RESOLVER = b"oc.env"
+_NODES = "max_yaml_expanded_nodes"
+_MOST_NODES = 100_000
 
 
 class Documents:
@@ -52,21 +54,18 @@ class Documents:
         key = xxh3_128_digest(dumps((sections, texts)))
         if key not in self._used:
             self._used[key] = self._known.get(key) or _resolve(data, label, sections, overrides)
-        found = self._used[key]
-        assert isinstance(found, dict)
-        return found
+        values = self._used[key]
+        assert isinstance(values, dict)
+        return values
 
     def constant(self, data: bytes) -> dict[str, Any]:
-        """Return the mapping in YAML text that ytbuild itself ships."""
+        """Return the mapping in YAML text that ytbuild itself ships, which is simple."""
         key = xxh3_128_digest(b"constant" + data)
         if key not in self._used:
-            found = self._known.get(key)
-            if found is None:
-                found = yaml_plain.load(data.decode("utf-8"))
-            self._used[key] = found
-        found = self._used[key]
-        assert isinstance(found, dict)
-        return found
+            self._used[key] = self._known.get(key) or simple_value(data)
+        values = self._used[key]
+        assert isinstance(values, dict)
+        return values
 
     def save(self) -> None:
         """Remember what was read; raises `StoreError` when the file cannot be written."""
@@ -131,17 +130,13 @@ def place(path: str, label: str, keys: tuple[str, ...]) -> str:
 
 
 def _resolve(data: bytes, label: str, sections: tuple[str, ...], overrides: tuple[str, ...]) -> dict[str, Any]:
-    if overrides or b"${" in data or b"???" in data:
-        found = _resolve_omegaconf(data, label, sections, overrides)
-    else:
-        # Nothing to interpolate: OmegaConf, which takes four times as long to import, would give the same.
-        with _translated(label):
-            found = yaml_plain.load(data.decode("utf-8"))
-    if found is None:
-        found = {}
+    if not overrides and b"${" not in data and b"???" not in data:
+        with contextlib.suppress(NotSimpleError):
+            return _mapping(simple_value(data), label)
+    values = _resolve_omegaconf(data, label, sections, overrides)
     try:
-        dumps(found)
-        plain = _is_plain(found)
+        dumps(values)
+        plain = _is_plain(values)
     except ValueError:
         plain = False
     if not plain:
@@ -149,9 +144,15 @@ def _resolve(data: bytes, label: str, sections: tuple[str, ...], overrides: tupl
             f"{quote(label)}: holds what is no plain value, or an alias to itself",
             "use texts, numbers, truth values, lists and mappings",
         )
-    if not isinstance(found, dict):
+    return {str(key): value for key, value in values.items()}
+
+
+def _mapping(value: Any, label: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
         raise _no_mapping(label)
-    return {str(key): value for key, value in found.items()}
+    return value
 
 
 def _is_plain(value: Any) -> bool:
@@ -162,30 +163,32 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str | bytes)
 
 
-def _resolve_omegaconf(data: bytes, label: str, sections: tuple[str, ...], overrides: tuple[str, ...]) -> Any:
+def _resolve_omegaconf(
+    data: bytes, label: str, sections: tuple[str, ...], overrides: tuple[str, ...]
+) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     config = load_omegaconf(data, label, overrides)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     try:
         for section in sections:
             value = OmegaConf.select(config, section, throw_on_missing=True)
             if OmegaConf.is_config(value):
                 value = OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
             if value is not None:
-                _put(found, section.split("."), value)
-        return found
-    except OmegaConfBaseException as error:
+                _put(values, section.split("."), value)
+        return values
+    except (OmegaConfBaseException, RecursionError) as error:
         raise ConfigError(
             f"{quote(label)}: {_first_line(error)}", "give the value, or correct the interpolation"
         ) from error
 
 
-def _put(found: dict[str, Any], keys: list[str], value: Any) -> None:
+def _put(values: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
-        found = found.setdefault(key, {})
-    found[keys[-1]] = value
+        values = values.setdefault(key, {})
+    values[keys[-1]] = value
 
 
 def load_omegaconf(data: bytes, label: str, overrides: tuple[str, ...] = ()) -> Any:
@@ -194,8 +197,11 @@ def load_omegaconf(data: bytes, label: str, overrides: tuple[str, ...] = ()) -> 
 
     from omegaconf import DictConfig, OmegaConf
 
+    # From 2.4 on OmegaConf bounds the entries of a document, by default to fewer than some pipelines have.
+    bounded = _NODES in (OmegaConf.load.__kwdefaults__ or {}) and f"OMEGACONF_{_NODES}".upper() not in os.environ
+    limit = {_NODES: _MOST_NODES} if bounded else {}
     with _translated(label):
-        config = OmegaConf.load(io.StringIO(data.decode("utf-8")))
+        config = OmegaConf.load(io.StringIO(data.decode("utf-8")), **limit)
     if not isinstance(config, DictConfig):
         raise _no_mapping(label)
     for override in overrides:

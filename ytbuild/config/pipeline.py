@@ -130,15 +130,15 @@ def load(directory: str, config: str | None, overrides: tuple[str, ...], documen
 
 def _odd_sections(path: str, label: str, overrides: tuple[str, ...]) -> Iterator[str]:
     """Give a warning for each top-level key that looks like a misspelt one of ours; all others are the user's."""
-    found = {key.decode(): quote(label) for key in _TOP_LEVEL_KEY.findall(read(path, label))}
+    places = {key.decode(): quote(label) for key in _TOP_LEVEL_KEY.findall(read(path, label))}
     for override in overrides:
-        found[override.split("=")[0].split(".")[0].strip()] = f"-o {override}"
-    for key in found.keys() - set(_OWN_SECTIONS):
+        places[override.split("=")[0].split(".")[0].strip()] = f"-o {override}"
+    for key in places.keys() - set(_OWN_SECTIONS):
         from difflib import get_close_matches
 
         near = get_close_matches(key, _OWN_SECTIONS, n=1, cutoff=0.8)
         if near:
-            yield f"{found[key]}: ytbuild does not read the section {key!r}; did you mean {near[0]!r}?"
+            yield f"{places[key]}: ytbuild does not read the section {key!r}; did you mean {near[0]!r}?"
 
 
 def _enabled_stages(root: str, stages: Section) -> tuple[str, ...]:

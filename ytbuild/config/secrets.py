@@ -28,12 +28,12 @@ def load(pipeline_dir: str) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise SecretsFileError(f"cannot read {SECRETS_FILE}: {reason}", "save it as readable UTF-8 text") from None
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith("#"):
             name, value = _parse(line, number)
-            found[name] = value
-    return found
+            secrets[name] = value
+    return secrets
 
 
 def _parse(line: str, number: int) -> tuple[str, str]:
@@ -50,12 +50,12 @@ def _parse(line: str, number: int) -> tuple[str, str]:
 
 def choose(names: Iterable[str], secrets: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the values of the named secrets; raises `SecretsFileError` for a name that has none."""
-    found: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     for name in names:
         value = environment.get(name, secrets.get(name))
         if value is None:
             raise SecretsFileError(
                 f"the secret {name} has no value", f"add a line {name}=… to {SECRETS_FILE}, or export it"
             )
-        found[name] = value
-    return found
+        chosen[name] = value
+    return chosen

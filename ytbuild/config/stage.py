@@ -120,14 +120,14 @@ def load(root: str, name: str, documents: Documents, keys: OperationKeys) -> Sta
 
 def _legacy_scripts(job: Section) -> dict[str, str]:
     """Return the scripts named in `job.map_reduce_command` and `job.reduce_command`, by leg."""
-    found: dict[str, str | None] = {}
+    scripts: dict[str, str | None] = {}
     if isinstance(job.values.get("map_reduce_command"), dict):
         command = job.section("map_reduce_command")
-        found["map_reduce_mapper"] = command.text("mapper_script")
-        found["map_reduce_reducer"] = command.text("reducer_script")
+        scripts["map_reduce_mapper"] = command.text("mapper_script")
+        scripts["map_reduce_reducer"] = command.text("reducer_script")
     if isinstance(job.values.get("reduce_command"), dict):
-        found["reduce"] = job.section("reduce_command").text("reducer_script")
-    return {leg: script for leg, script in found.items() if script is not None}
+        scripts["reduce"] = job.section("reduce_command").text("reducer_script")
+    return {leg: script for leg, script in scripts.items() if script is not None}
 
 
 def _operation(blocks: Section, name: str, keys: OperationKeys) -> Operation:

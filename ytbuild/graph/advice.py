@@ -73,7 +73,7 @@ def too_large(targets: list[Target], placed: list[Placed]) -> list[str]:
     lines = "".join(f"\n  {size(count):>10}  {quote(name)}" for count, name, _ in largest)
     files = sum(target.files for target in targets)
     _, name, owner = largest[0]
-    example = next(found.ignore_line(name) for found in placed if found.name == owner)
+    example = next(target.ignore_line(name) for target in placed if target.name == owner)
     return [
         f"the archive holds {size(total)} in {plural(files, 'file')} before compression; the largest:{lines}"
         f"\n  to leave one out, add the line {_line(example[1])} to {quote(example[0])}; `ytbuild ls` shows all"

@@ -53,7 +53,7 @@ def place(
     """
     warnings: list[str] = []
     paths = [_upload_path(config, item) for item in config.upload_paths]
-    found = [
+    modules_and_paths = [
         Placed("module:ytjobs", (Source(shipped.YTJOBS, "ytjobs", shipped.YTJOBS, True, "ytjobs"),), "ytbuild itself")
     ]
     for name in config.upload_modules:
@@ -61,11 +61,11 @@ def place(
             warnings.append("upload_modules: ytjobs is always there, there is no need to list it")
             continue
         placed = _module(config, name)
-        if placed.name not in {other.name for other in found}:
-            found.append(placed)
-    found += paths
-    _check_conflicts(found, wrapper_names)
-    return found + [_stage(config, stage) for stage in stages], warnings
+        if placed.name not in {other.name for other in modules_and_paths}:
+            modules_and_paths.append(placed)
+    modules_and_paths += paths
+    _check_conflicts(modules_and_paths, wrapper_names)
+    return modules_and_paths + [_stage(config, stage) for stage in stages], warnings
 
 
 def _stage(config: PipelineConfig, stage: StageConfig) -> Placed:
@@ -170,9 +170,9 @@ def _is_importable(parts: list[str]) -> bool:
     return "." not in parts[0] or (len(parts) == 1 and parts[0].endswith((".py", ".so", ".pyc")))
 
 
-def _check_conflicts(found: list[Placed], wrapper_names: list[str]) -> None:
+def _check_conflicts(all_placed: list[Placed], wrapper_names: list[str]) -> None:
     taken: dict[str, str] = {}
-    for placed in found:
+    for placed in all_placed:
         arcname = placed.sources[0].arcname
         for other, given in taken.items():
             if arcname == other:

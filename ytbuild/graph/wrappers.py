@@ -40,12 +40,12 @@ def wrappers(stage: StageConfig, rules: Rules) -> list[Wrapper]:
 
     Raises `ScriptError` for a configured script that does not exist or lies outside `src/`.
     """
-    found: list[Wrapper] = []
+    of_stage: list[Wrapper] = []
     for rule in rules.operations.values():
         operations = [operation for operation in stage.operations if operation.kind == rule.kind]
         for leg in rule.legs:
-            found += _leg_wrappers(stage, leg, operations)
-    return found
+            of_stage += _leg_wrappers(stage, leg, operations)
+    return of_stage
 
 
 def check_distinct(all_wrappers: list[Wrapper]) -> None:
@@ -93,12 +93,12 @@ def _leg_wrappers(stage: StageConfig, leg: Leg, operations: list[Operation]) -> 
     if not users:
         script = _checked(stage, None, legacy) if legacy is not None else default
         users = {script: []} if script is not None else {}
-    found: list[Wrapper] = []
+    of_leg: list[Wrapper] = []
     for script, names in users.items():
-        suffix = f"-{names[0]}" if found else ""
+        suffix = f"-{names[0]}" if of_leg else ""
         arcname = f"{PREFIX}{stage.name}_{leg.name}{suffix}.sh"
-        found.append(Wrapper(arcname, stage.name, leg, script, tuple(names)))
-    return found
+        of_leg.append(Wrapper(arcname, stage.name, leg, script, tuple(names)))
+    return of_leg
 
 
 def _configured(operation: Operation, leg: Leg) -> str | None:

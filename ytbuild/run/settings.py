@@ -109,8 +109,8 @@ def docker_auth(operation: Operation, known_secrets: Mapping[str, str]) -> dict[
     """Return what the registry of the operation's image wants to know; None without an image or an account."""
     if not _resource(operation, "docker_image"):
         return None
-    found = {key: os.environ.get(name) or known_secrets.get(name) for key, name in DOCKER_AUTH.items()}
-    return {key: str(value) for key, value in found.items()} if all(found.values()) else None
+    account = {key: os.environ.get(name) or known_secrets.get(name) for key, name in DOCKER_AUTH.items()}
+    return {key: str(value) for key, value in account.items()} if all(account.values()) else None
 
 
 def environment(operation: Operation, known_secrets: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
