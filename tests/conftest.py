@@ -23,8 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def own_fork_server() -> Iterator[None]:
     """End the process that commands are forks of, if there was one."""
     yield
-    if support.fork_server.cache_info().currsize:
-        support.fork_server().close()
+    support.close_fork_server()
 
 
 @pytest.fixture

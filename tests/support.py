@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.forkserver import ForkServer
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 _READ_AT_START = ("HOME", "LANG", "LC_", "PYTHON")
 _TIMEOUT = 120
+_STARTING = threading.Lock()
 
 CONFIG = """\
 stages:
@@ -46,9 +48,21 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 
 @functools.cache
+def _fork_server() -> ForkServer:
+    return ForkServer(clean_environment())
+
+
 def fork_server() -> ForkServer:
     """Return the process that commands are forks of; tests/conftest.py ends it."""
-    return ForkServer(clean_environment())
+    # A cache alone would let two threads that begin at once start one each.
+    with _STARTING:
+        return _fork_server()
+
+
+def close_fork_server() -> None:
+    """End that process, if there is one."""
+    if _fork_server.cache_info().currsize:
+        _fork_server().close()
 
 
 def ytbuild(

@@ -374,7 +374,7 @@ def test_a_line_that_is_no_row_names_its_job(pipeline: Pipeline) -> None:
     pipeline.write("stages/first/src/mapper.py", "import os\nif os.environ['YT_JOB_INDEX'] == '1':\n    print('x')\n")
     operation(pipeline, "map:\n  input_table: //t/input\n  output_table: //t/output\n  resources: {job_count: 2}")
     put(pipeline, "input", [{"n": 1}, {"n": 2}])
-    assert "job 1 of map wrote a line" in pipeline.run("run").stderr
+    assert "job 1 of map wrote to stdout: line 1 is no row: 'x'" in pipeline.run("run").stderr
 
 
 def test_sorting_a_table_with_a_line_that_is_no_row_names_the_line(pipeline: Pipeline) -> None:
