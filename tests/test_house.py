@@ -26,7 +26,7 @@ LONG_FUNCTIONS = {
     "ytbuild.jobenv.requirements.install",
 }
 # Who reads the configuration checks the mode; the others choose a backend.
-MODE_IS_ASKED_IN = {"ytbuild.config.pipeline", "ytbuild.run.backends", "ytbuild.cli.table"}
+MODE_IS_ASKED_IN = {"ytbuild.config.pipeline", "ytbuild.run.backend_choice", "ytbuild.cli.table"}
 # What has a name twice in the house, and why it is the same thing in both places.
 ONE_NAME_TWICE = {
     "build": "a verb, and its command",

@@ -15,7 +15,7 @@ FORMS = {
     "import under another name": "import os, ytbuild.run.stage as stage",
     "from a module": "from ytbuild.run.stage import StageContext",
     "a module from a room": "from ytbuild.run import stage",
-    "a module among others": "from ytbuild.run import (\n    stage as other,\n    launch,\n)",
+    "a module among others": "from ytbuild.run import (\n    stage as other,\n    launcher,\n)",
     "a room from the package": "from ytbuild import run",
     "everything": "from ytbuild.run.stage import *",
     "relative module": "from ..run.stage import StageContext",

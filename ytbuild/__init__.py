@@ -14,17 +14,17 @@ _PUBLIC = {
     "DefaultPipeline": "ytbuild.script",
     "OperationFailed": "ytbuild.base.errors",
     "Reporter": "ytbuild.base.reporter",
-    "RunOptions": "ytbuild.run.pipeline",
+    "RunOptions": "ytbuild.run.planned_run",
     "StageContext": "ytbuild.run.stage",
     "StageDependencies": "ytbuild.run.stage",
-    "StageRegistry": "ytbuild.run.registry",
+    "StageRegistry": "ytbuild.run.stage_registry",
     "Workspace": "ytbuild.api",
     "YtbuildError": "ytbuild.base.errors",
-    "run_map": "ytbuild.run.drivers",
-    "run_map_reduce": "ytbuild.run.drivers",
-    "run_reduce": "ytbuild.run.drivers",
-    "run_sort": "ytbuild.run.drivers",
-    "run_vanilla": "ytbuild.run.drivers",
+    "run_map": "ytbuild.run.operation_functions",
+    "run_map_reduce": "ytbuild.run.operation_functions",
+    "run_reduce": "ytbuild.run.operation_functions",
+    "run_sort": "ytbuild.run.operation_functions",
+    "run_vanilla": "ytbuild.run.operation_functions",
 }
 
 __all__ = [*_PUBLIC, "__version__"]
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
     from ytbuild.base.errors import OperationFailed as OperationFailed
     from ytbuild.base.errors import YtbuildError as YtbuildError
     from ytbuild.base.reporter import Reporter as Reporter
-    from ytbuild.run.drivers import run_map as run_map
-    from ytbuild.run.drivers import run_map_reduce as run_map_reduce
-    from ytbuild.run.drivers import run_reduce as run_reduce
-    from ytbuild.run.drivers import run_sort as run_sort
-    from ytbuild.run.drivers import run_vanilla as run_vanilla
-    from ytbuild.run.pipeline import RunOptions as RunOptions
-    from ytbuild.run.registry import StageRegistry as StageRegistry
+    from ytbuild.run.operation_functions import run_map as run_map
+    from ytbuild.run.operation_functions import run_map_reduce as run_map_reduce
+    from ytbuild.run.operation_functions import run_reduce as run_reduce
+    from ytbuild.run.operation_functions import run_sort as run_sort
+    from ytbuild.run.operation_functions import run_vanilla as run_vanilla
+    from ytbuild.run.planned_run import RunOptions as RunOptions
     from ytbuild.run.stage import BaseStage as BaseStage
     from ytbuild.run.stage import DebugContext as DebugContext
     from ytbuild.run.stage import StageContext as StageContext
     from ytbuild.run.stage import StageDependencies as StageDependencies
+    from ytbuild.run.stage_registry import StageRegistry as StageRegistry
     from ytbuild.script import BasePipeline as BasePipeline
     from ytbuild.script import DefaultPipeline as DefaultPipeline
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ytbuild.cluster.connection import Connection
     from ytbuild.diff import DiffResult
     from ytbuild.graph.plan import Planner
-    from ytbuild.run.pipeline import PlannedRun, RunOptions, RunResult
+    from ytbuild.run.pipeline import RunResult
+    from ytbuild.run.planned_run import PlannedRun, RunOptions
     from ytbuild.upload import UploadPlan, UploadResult
 
 
@@ -82,15 +83,16 @@ class Workspace:
 
         Raises `OperationFailed` when an operation or a stage fails; the stages after it do not run.
         """
-        from ytbuild.run.pipeline import RunOptions, run_stages
+        from ytbuild.run.pipeline import run_stages
+        from ytbuild.run.planned_run import RunOptions
 
         return run_stages(self._planner(), options or RunOptions(), self._reporter)
 
     def plan_run(self, options: RunOptions | None = None) -> PlannedRun:
         """Return what a run would do, checked as far as it can be known; nothing is built, imported or written."""
-        from ytbuild.run.pipeline import RunOptions, planned
+        from ytbuild.run.planned_run import RunOptions, plan_run
 
-        return planned(self._planner(), options or RunOptions())
+        return plan_run(self._planner(), options or RunOptions())
 
     def _planner(self) -> Planner:
         from ytbuild.graph.plan import Planner

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
-from ytbuild.run.registry import StageRegistry
+from ytbuild.run.stage_registry import StageRegistry
 
 
 class BasePipeline:

@@ -35,8 +35,9 @@ from ytbuild.config import stage as stage_config
 from ytbuild.config.documents import Documents
 from ytbuild.diff import DiffResult
 from ytbuild.graph import rules
-from ytbuild.run import settings
-from ytbuild.run.pipeline import PlannedRun, PlannedStage, RunResult
+from ytbuild.run import operation_settings as settings
+from ytbuild.run.pipeline import RunResult
+from ytbuild.run.planned_run import PlannedRun, PlannedStage
 from ytbuild.upload import UploadPlan, UploadResult
 
 CONFIGURATION = pages.read(pages.REFERENCE / "configuration.md")
@@ -332,8 +333,9 @@ def test_the_members_of_a_result_are_described(row: str, result: type) -> None:
 def test_the_members_of_a_diff_and_a_planned_run_are_described() -> None:
     said = {cells[0].partition("(")[0]: set(pages.code_spans(cells[1])) for cells in pages.rows(WORKSPACE)}
     assert members(DiffResult) <= said["`diff"]
-    assert members(PlannedRun) - {"plan", "secrets", "backend", "registry"} <= said["`plan_run"]
-    assert members(PlannedStage) <= said["`plan_run"]
+    internal = {"plan", "secrets", "backend", "registry", "operations", "skipped"}
+    assert members(PlannedRun) - internal <= said["`plan_run"]
+    assert members(PlannedStage) - {"config"} <= said["`plan_run"]
 
 
 def test_the_fields_of_run_options_are_described() -> None:

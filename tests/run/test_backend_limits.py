@@ -10,7 +10,7 @@ from tests.run.stages import operation
 from tests.support import Pipeline
 from ytbuild.base.errors import YtbuildError
 from ytbuild.graph.plan import Planner
-from ytbuild.run.pipeline import PlannedRun, RunOptions, planned
+from ytbuild.run.planned_run import PlannedRun, RunOptions, plan_run
 
 TABLES = "input_table: //t/in, output_table: //t/out"
 
@@ -19,7 +19,7 @@ def plan_of(pipeline: Pipeline, mode: str, block: str, options: RunOptions | Non
     """Return what a run of one block would do."""
     operation(pipeline, block)
     planner = Planner(str(pipeline.root), None, (f"pipeline.mode={mode}", "pipeline.build_folder=//home/me/build"))
-    return planned(planner, options or RunOptions())
+    return plan_run(planner, options or RunOptions())
 
 
 def refusal(pipeline: Pipeline, mode: str, block: str) -> str:

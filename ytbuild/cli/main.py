@@ -17,7 +17,7 @@ from ytbuild.base.text import quote
 from ytbuild.cli.options import Options, common_options
 
 if TYPE_CHECKING:
-    from ytbuild.run.registry import PipelineScript
+    from ytbuild.run.stage_registry import PipelineScript
 
 _COMMANDS = {
     "build": "bring .build up to date with the sources",

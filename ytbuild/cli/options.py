@@ -16,7 +16,7 @@ from ytbuild.cli.text_reporter import PlainReporter, TerminalReporter, Words
 if TYPE_CHECKING:
     from ytbuild.cli.json_reporter import Fields, JsonReporter
     from ytbuild.graph.plan import Planner
-    from ytbuild.run.registry import PipelineScript
+    from ytbuild.run.stage_registry import PipelineScript
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -14,9 +14,10 @@ from ytbuild.cli import upload
 from ytbuild.cli.options import Options, common_options
 from ytbuild.cli.stage_log import StageLogged, show_log, stage_log
 from ytbuild.cli.text_reporter import PlainReporter, Words
-from ytbuild.run.backends import ArchiveChosen
-from ytbuild.run.launch import OperationDone, OperationRunning, OperationStarted
-from ytbuild.run.pipeline import PlannedRun, RunDone, RunOptions, StageStarted
+from ytbuild.run.job_code import ArchiveChosen
+from ytbuild.run.launcher import OperationDone, OperationRunning, OperationStarted
+from ytbuild.run.pipeline import RunDone, StageStarted
+from ytbuild.run.planned_run import PlannedRun, RunOptions
 
 
 @click.command("run")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ytbuild.backends.base import Client, OperationHandle, OperationResult
-    from ytbuild.run.operations import Given
+    from ytbuild.run.operation_specs import Given
 
 DebugContext = dict[str, Any]
 """What stages hand on to one another within a run."""

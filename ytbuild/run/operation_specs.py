@@ -17,7 +17,7 @@ from ytbuild.graph.plan import Plan
 from ytbuild.graph.rules import Leg, OperationRule
 from ytbuild.graph.wrappers import Wrapper
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT
-from ytbuild.run import settings
+from ytbuild.run import operation_settings as settings
 
 _TABLES = ("input_table", "output_table")
 
@@ -31,7 +31,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Resolver:
+class SpecResolver:
     """Makes the specs of operation blocks: those of one plan, for one backend, with these secrets."""
 
     plan: Plan

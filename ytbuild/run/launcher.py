@@ -9,9 +9,9 @@ from ytbuild.backends.base import Client, OperationHandle, OperationProgress, Op
 from ytbuild.base.errors import JobFailed
 from ytbuild.base.reporter import Event, Reporter
 from ytbuild.graph.plan import Plan
-from ytbuild.run import blocks
-from ytbuild.run.missing import advice
-from ytbuild.run.operations import Given, Resolver
+from ytbuild.run.missing_modules import advice
+from ytbuild.run.operation_blocks import operation_of
+from ytbuild.run.operation_specs import Given, SpecResolver
 from ytbuild.run.stage import StageContext
 
 
@@ -121,10 +121,10 @@ class StartedOperation:
         )
 
 
-class PlanLauncher:
+class OperationLauncher:
     """Starts the operations of one run; `started` are those that it has started."""
 
-    def __init__(self, resolver: Resolver, client: Client, reporter: Reporter) -> None:
+    def __init__(self, resolver: SpecResolver, client: Client, reporter: Reporter) -> None:
         self._resolver = resolver
         self._plan = resolver.plan
         self._client = client
@@ -138,7 +138,7 @@ class PlanLauncher:
     def start(self, context: StageContext, kind: str, block: Any, given: Given) -> StartedOperation:
         """Start an operation of stage code; raises a `UsageError` for what is wrong with its block."""
         stage = next(stage for stage in self._plan.stages if stage.name == context.name)
-        operation = blocks.operation(self._plan, stage, kind, block)
+        operation = operation_of(self._plan, stage, kind, block)
         spec = self._resolver.resolved(stage, operation, given)
         for text in self._resolver.backend.unchecked(spec):
             context.logger.debug(text)

@@ -17,10 +17,10 @@ _MAX_FOLDERS = 2000
 def advice(plan: Plan, said: str) -> str:
     """Return what to do about the last missing module in a job's stderr, with a line break; empty without one."""
     # Only what ended the job: an import that failed on the way may have been caught.
-    found = _MISSING.search(said.rsplit("\n", 1)[-1])
-    if found is None:
+    match = _MISSING.search(said.rsplit("\n", 1)[-1])
+    if match is None:
         return ""
-    name, explained = found.groups()
+    name, explained = match.groups()
     if explained.startswith(" ("):
         # The message itself says already why the module is hidden.
         return ""
@@ -72,10 +72,10 @@ def _is_package(path: str) -> bool:
 
 def _folders(root: str) -> list[str]:
     """Return the pipeline's folders, itself first, the others relative to it; not more than a bounded number."""
-    found: list[str] = []
+    listed: list[str] = []
     for path, folders, _ in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED)
-        found.append(os.path.relpath(path, root))
-        if len(found) >= _MAX_FOLDERS:
+        listed.append(os.path.relpath(path, root))
+        if len(listed) >= _MAX_FOLDERS:
             break
-    return found
+    return listed

@@ -47,15 +47,13 @@ def _folders(module: ModuleType) -> set[str]:
     return {os.path.dirname(place) for place in (own.get("__file__"), *(own.get("__path__") or ())) if place}
 
 
-def stage_class(stage: StageConfig) -> type[BaseStage] | None:
-    """Return the class of a stage, None when it has no `stage.py`.
+def stage_class(stage: StageConfig) -> type[BaseStage]:
+    """Return the class of a stage that has a `stage.py`.
 
     It is the one subclass of `BaseStage` defined in the file that no other there derives from. Raises `StageError`
     when there is none or more than one; what the file itself raises when it is executed keeps its traceback.
     """
     path = os.path.join(stage.directory, "stage.py")
-    if not os.path.isfile(path):
-        return None
     name = f"stages.{stage.name}.stage"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None

@@ -11,7 +11,7 @@ from ytbuild.config.stage import Operation, StageConfig
 from ytbuild.graph.plan import Plan
 
 
-def operation(plan: Plan, stage: StageConfig, kind: str, block: Any) -> Operation:
+def operation_of(plan: Plan, stage: StageConfig, kind: str, block: Any) -> Operation:
     """Return a block as an operation of `kind`; raises `ConfigError` for whatever is wrong in it."""
     section, name = _section(stage, kind, block)
     own = section.values.get("kind")

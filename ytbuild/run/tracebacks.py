@@ -18,9 +18,9 @@ def own(error: BaseException) -> str:
 
 def place(error: BaseException, pipeline_dir: str) -> str:
     """Return `stages/x/stage.py:12: ` for the innermost line of the pipeline's own code; empty without one."""
-    found = ""
+    place_of_innermost = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = frame.f_code.co_filename
         if path.startswith(pipeline_dir + os.sep):
-            found = f"{os.path.relpath(path, pipeline_dir)}:{line}: "
-    return found
+            place_of_innermost = f"{os.path.relpath(path, pipeline_dir)}:{line}: "
+    return place_of_innermost

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Literal, overload
 
 from ytbuild.backends.base import OperationHandle, OperationResult
-from ytbuild.run.operations import Given
+from ytbuild.run.operation_specs import Given
 from ytbuild.run.stage import StageContext
 
 
@@ -116,10 +116,10 @@ def _launched(
 
 def _one(kind: str, **given: Any) -> Any:
     """Return what one of several names of a leg was given; raises `ValueError` when two differ."""
-    found = {name: value for name, value in given.items() if value is not None}
-    values = list(found.values())
+    jobs = {name: value for name, value in given.items() if value is not None}
+    values = list(jobs.values())
     if any(value != values[0] for value in values):
-        raise ValueError(f"run_{kind}: {' and '.join(found)} name one leg, and their values differ: give one of them")
+        raise ValueError(f"run_{kind}: {' and '.join(jobs)} name one leg, and their values differ: give one of them")
     return values[0] if values else None
 
 
