@@ -44,7 +44,7 @@ class Ran:
     @property
     def operations_done(self) -> list[str]:
         """The lines about finished operations, numbers of rows among them, without the seconds they took."""
-        return [found for found in _OPERATION.findall(self.said) if not _LINK.match(found)]
+        return [line for line in _OPERATION.findall(self.said) if not _LINK.match(line)]
 
 
 def in_dev(pipeline: Pipeline, *arguments: str) -> Ran:

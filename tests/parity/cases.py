@@ -67,19 +67,19 @@ class Case:
     def texts(self, stage: str) -> dict[str, str]:
         """The files of the stage and of the one before it, by their paths in the pipeline."""
         written = f"client.write_table('//x/input', {list(self.rows)!r})\n{self.given}"
-        found = {
+        files = {
             f"stages/{stage}_given/config.yaml": "{}\n",
             f"stages/{stage}_given/stage.py": _CODE + _indented(written),
             f"stages/{stage}/config.yaml": "client:\n  operations:\n" + _indented(self.blocks, 4),
             **{f"stages/{stage}/{name}": text for name, text in self.files.items()},
         }
         if self.mapper:
-            found[f"stages/{stage}/src/mapper.py"] = self.mapper
+            files[f"stages/{stage}/src/mapper.py"] = self.mapper
         if self.reducer:
-            found[f"stages/{stage}/src/reducer.py"] = self.reducer
+            files[f"stages/{stage}/src/reducer.py"] = self.reducer
         if self.code:
-            found[f"stages/{stage}/stage.py"] = _CODE + _indented(_BLOCKS + self.code)
-        return found
+            files[f"stages/{stage}/stage.py"] = _CODE + _indented(_BLOCKS + self.code)
+        return files
 
 
 def pipeline_of(cases: Mapping[str, Case], root: Path, folder: str) -> Pipeline:

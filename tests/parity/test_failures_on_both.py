@@ -196,9 +196,9 @@ def runs(
 
 def told(ran: Ran, block: str) -> list[Any]:
     """What a caught failure was: its kind, its exit code, its message and its hint."""
-    found = [json.loads(line) for line in ran.result.stdout.splitlines()]
-    assert found, ran.said
-    (own,) = [each["told"] for each in found if each["block"] == block]
+    failures = [json.loads(line) for line in ran.result.stdout.splitlines()]
+    assert failures, ran.said
+    (own,) = [each["told"] for each in failures if each["block"] == block]
     return list(own)
 
 

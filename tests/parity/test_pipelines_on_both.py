@@ -285,8 +285,8 @@ def runs(
     tmp_path_factory: pytest.TempPathFactory, running_cluster: Cluster | RealCluster, folder: str
 ) -> Iterator[dict[str, Future[dict[str, Both]]]]:
     """All cases, running."""
-    with running(CASES, tmp_path_factory.mktemp("cases"), running_cluster, folder, SECRETS) as found:
-        yield found
+    with running(CASES, tmp_path_factory.mktemp("cases"), running_cluster, folder, SECRETS) as cases:
+        yield cases
 
 
 @pytest.mark.parametrize("name", CASES)

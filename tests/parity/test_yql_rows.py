@@ -283,8 +283,8 @@ def test_a_query_that_writes_in_an_order_leaves_rows_in_it(place: Place) -> None
 
 
 def test_after_commit_a_statement_reads_what_was_written(place: Place) -> None:
-    found = place.run(
+    rows = place.run(
         "INSERT INTO `//x/first` WITH TRUNCATE SELECT a * 10 AS a FROM `//x/few`; COMMIT; "
         "SELECT SUM(a) AS s FROM `//x/first`"
     )
-    assert found == each("s", 30)
+    assert rows == each("s", 30)

@@ -133,8 +133,8 @@ ENTRIES = ("archive", "manifest", "source.tar.gz", "manifest.json", "fingerprint
 def assert_whole(pipeline: Pipeline, expected: str) -> None:
     """Check that the newest archive is the expected one and everything about it is in order."""
     assert digest(pipeline.archive()) == expected
-    found = summary(pipeline)
-    assert found.hash == xxh3_128_hexdigest(pipeline.archive().read_bytes())
+    stored = summary(pipeline)
+    assert stored.hash == xxh3_128_hexdigest(pipeline.archive().read_bytes())
     for name, path in entries(pipeline).items():
         assert path.is_file() and not path.is_symlink(), name
     assert entries(pipeline)["archive"].samefile(pipeline.archive())
@@ -189,10 +189,10 @@ def test_a_bit_flipped_anywhere_in_an_archive_is_repaired(position: float, tree:
 def test_a_damaged_chunk_of_an_older_archive_is_compressed_anew(chunk: int, tree: Pipeline) -> None:
     tree.write("lib/in-two-pieces", text(4_200_000, 2))
     built(tree)
-    found = summary(tree).chunks[chunk]
+    stored = summary(tree).chunks[chunk]
     tree.archive().chmod(0o644)
     with open(tree.archive(), "r+b") as file:
-        file.seek(found.offset + found.size // 2)
+        file.seek(stored.offset + stored.size // 2)
         byte = file.read(1)[0]
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte ^ 1]))

@@ -49,11 +49,11 @@ def fault(pipeline: Pipeline, name: str) -> str:
     path = pipeline.root / ".build" / name
     if not path.exists():
         return ""
-    found = xxh3_128_hexdigest(path.read_bytes())
+    digest = xxh3_128_hexdigest(path.read_bytes())
     known = set()
     for stored in (pipeline.root / ".build" / "manifests").glob("*.json"):
         known.add(manifest.decode(stored.read_bytes()).summary.hash)
-    return "" if found in known else f"{name} is no whole archive"
+    return "" if digest in known else f"{name} is no whole archive"
 
 
 def kill_builds(seen: Killed, runner: Builder, elsewhere: Path) -> None:
@@ -122,9 +122,9 @@ def test_build_removes_what_killed_builds_left_once_it_is_old(
 def test_every_archive_that_killed_builds_finished_is_what_its_manifest_says(killed: Killed) -> None:
     folder = killed.pipeline.root / ".build"
     for path in (folder / "manifests").glob("*.json"):
-        found = manifest.decode(path.read_bytes()).summary
+        stored = manifest.decode(path.read_bytes()).summary
         archive = folder / "archives" / f"{path.stem}.tar.gz"
-        assert (found.key, found.hash) == (path.stem, xxh3_128_hexdigest(archive.read_bytes()))
+        assert (stored.key, stored.hash) == (path.stem, xxh3_128_hexdigest(archive.read_bytes()))
 
 
 @pytest.fixture

@@ -224,9 +224,9 @@ def test_an_unchanged_pipeline_builds_on_a_read_only_disk(pipeline: Pipeline, wa
 
 def test_archive_is_found_by_its_key_alone(pipeline: Pipeline) -> None:
     key = built(pipeline).key
-    found = store(pipeline).find(key)
-    assert found is not None
-    assert found.summary.key == key
+    archive = store(pipeline).find(key)
+    assert archive is not None
+    assert archive.summary.key == key
     assert store(pipeline).find("0" * 32) is None
 
 

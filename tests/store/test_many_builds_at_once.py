@@ -90,8 +90,8 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(params=["same", "edited"])
 def either(request: pytest.FixtureRequest) -> Run:
     """Both runs, one after the other."""
-    found: Run = request.getfixturevalue(request.param)
-    return found
+    result: Run = request.getfixturevalue(request.param)
+    return result
 
 
 def test_all_builds_at_once_succeed(either: Run) -> None:

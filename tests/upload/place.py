@@ -107,11 +107,11 @@ class Place:
 
     def below(self, name: str) -> Place:
         """The same pipeline, and an empty folder below this one."""
-        found = replace(self, folder=f"{self.folder}/{name}")
-        self.client.create("map_node", found.folder)
+        place = replace(self, folder=f"{self.folder}/{name}")
+        self.client.create("map_node", place.folder)
         # Making a client takes as long as a small upload.
-        found.__dict__["client"] = self.client
-        return found
+        place.__dict__["client"] = self.client
+        return place
 
     def rebuilt(self) -> Place:
         """The same place with the pipeline built anew."""
@@ -125,8 +125,8 @@ class Place:
 
     def answer(self, *arguments: str) -> dict[str, Any]:
         """Run `ytbuild upload --json` and return what it says."""
-        found: dict[str, Any] = json.loads(self.run("--json", *arguments).stdout)
-        return found
+        answer: dict[str, Any] = json.loads(self.run("--json", *arguments).stdout)
+        return answer
 
     @contextmanager
     def store(self, address: str | None = None, **config: Any) -> Iterator[CypressStore]:
@@ -170,11 +170,11 @@ class Place:
 
     def unfinished(self) -> list[str]:
         """Return the ids of the uploads' transactions that are open: operations of other tests have some, too."""
-        found: list[str] = []
+        ids: list[str] = []
         for id in map(str, self.client.list("//sys/transactions")):
             with suppress(YtResponseError):
-                found += [id] * str(self.client.get(f"#{id}/@title")).startswith("ytbuild: ")
-        return found
+                ids += [id] * str(self.client.get(f"#{id}/@title")).startswith("ytbuild: ")
+        return ids
 
     def locked(self) -> list[str]:
         """Return the ids of the nodes that a transaction keeps from others."""
@@ -187,8 +187,8 @@ class Place:
             f"/manifests/{self.built.key}.json": self.built.manifest,
             **{f"/segments/{key[:2]}/{key}": content for key, content in self.built.segments.items()},
         }
-        found = [path for path in self.files() if self.read(self.folder + path) != expected.get(path)]
-        return [f"{path} has other bytes" for path in found]
+        changed = [path for path in self.files() if self.read(self.folder + path) != expected.get(path)]
+        return [f"{path} has other bytes" for path in changed]
 
     def assert_complete(self) -> None:
         """Check that all is there, and nothing else."""

@@ -66,15 +66,15 @@ def check_what_is_left(cluster: Cluster, place: Place, failed: YtbuildError | No
 def hit(place: Place, command: str, kind: str, requests: Iterable[int] = (1,)) -> list[YtbuildError | None]:
     """Upload with a fault of each of these requests; check what is left, and return what the uploads ended in."""
     assert isinstance(place.cluster, Cluster)
-    found: list[YtbuildError | None] = []
+    failures: list[YtbuildError | None] = []
     for nth in requests:
         below = place.below(f"{command}-{kind}-{nth}")
         place.cluster.reset()
         # The official client itself gets something, now and then, and goes on without it.
         place.cluster.fault(command, kind, nth=nth, seconds=0.8, path=below.folder if command == "get" else "")
-        found.append(failure(below))
-        check_what_is_left(place.cluster, below, found[-1])
-    return found
+        failures.append(failure(below))
+        check_what_is_left(place.cluster, below, failures[-1])
+    return failures
 
 
 # Faults that pass

@@ -74,8 +74,8 @@ def upload_the_rest(place: Place, seen: Seen, name: str) -> None:
     segments = sum(size for path, (size, _) in arrived.items() if path.startswith("/segments/"))
     place.upload()
     expected = 0 if whole else place.built.size - segments + len(place.built.manifest)
-    if (found := place.cluster.counters()["content"].get("write_file", 0)) != expected:
-        seen.sent_again.append(f"{name}: {found} bytes instead of {expected}")
+    if (content_sent := place.cluster.counters()["content"].get("write_file", 0)) != expected:
+        seen.sent_again.append(f"{name}: {content_sent} bytes instead of {expected}")
     try:
         place.assert_complete()
     except AssertionError as error:
@@ -150,8 +150,8 @@ def of_segments(
 @pytest.fixture(params=["of_small", "of_segments"])
 def killed(request: pytest.FixtureRequest) -> Seen:
     """Both, one after the other."""
-    found: Seen = request.getfixturevalue(request.param)
-    return found
+    seen: Seen = request.getfixturevalue(request.param)
+    return seen
 
 
 def test_some_uploads_were_killed_before_they_ended(of_small: Seen, of_segments: Seen) -> None:
@@ -182,15 +182,15 @@ def test_the_next_upload_sends_nothing_that_had_arrived(killed: Seen) -> None:
 @pytest.fixture
 def starter(cluster: Cluster, place: Place, tmp_path: Path) -> Iterator[Uploader]:
     """Starts uploads of small archives."""
-    with uploader(place, tmp_path / "said") as found:
-        yield found
+    with uploader(place, tmp_path / "said") as server:
+        yield server
 
 
 @pytest.fixture
 def segment_starter(cluster: Cluster, in_segments: Place, tmp_path: Path) -> Iterator[Uploader]:
     """Starts uploads in segments."""
-    with uploader(in_segments, tmp_path / "said", whole=0) as found:
-        yield found
+    with uploader(in_segments, tmp_path / "said", whole=0) as server:
+        yield server
 
 
 def held_up(starter: Uploader, place: Place, command: str, nth: int, seconds: float = 0.4) -> Upload:

@@ -80,8 +80,8 @@ def of_large(running_cluster: Cluster, folder: str, large: Built, tmp_path_facto
 @pytest.fixture(params=["of_small", "of_large"])
 def either(request: pytest.FixtureRequest) -> Run:
     """Both runs, one after the other."""
-    found: Run = request.getfixturevalue(request.param)
-    return found
+    result: Run = request.getfixturevalue(request.param)
+    return result
 
 
 def test_all_uploads_at_once_succeed(either: Run) -> None:
@@ -124,27 +124,27 @@ def test_two_pipelines_at_once_into_one_folder_send_what_they_share_once(
     in_segments: Place, edited: Built, tmp_path: Path
 ) -> None:
     other = replace(in_segments, built=edited)
-    found = run(in_segments, tmp_path / "said", (other,), whole=0)
-    assert found.codes == [0] * PROCESSES, found.said
+    result = run(in_segments, tmp_path / "said", (other,), whole=0)
+    assert result.codes == [0] * PROCESSES, result.said
     assert in_segments.read(in_segments.archive) == in_segments.built.content
     assert other.read(other.archive) == edited.content
     assert in_segments.get(f"{in_segments.link}&/@target_path") in (in_segments.archive, other.archive)
-    assert found.unfinished == []
+    assert result.unfinished == []
     segments = {**in_segments.built.segments, **edited.segments}
     manifests = len(in_segments.built.manifest) + len(edited.manifest)
-    assert found.counted["content"]["write_file"] == sum(map(len, segments.values())) + manifests
+    assert result.counted["content"]["write_file"] == sum(map(len, segments.values())) + manifests
 
 
 def test_while_one_is_killed_the_others_complete_a_small_archive(place: Place, tmp_path: Path) -> None:
-    found = run(place, tmp_path / "said", killed=1)
-    assert found.codes == [-signal.SIGKILL] + [0] * (PROCESSES - 1), found.said
+    result = run(place, tmp_path / "said", killed=1)
+    assert result.codes == [-signal.SIGKILL] + [0] * (PROCESSES - 1), result.said
     place.assert_complete()
 
 
 def test_while_some_are_killed_the_others_complete_an_archive_of_segments(in_segments: Place, tmp_path: Path) -> None:
-    found = run(in_segments, tmp_path / "said", killed=4, whole=0)
-    assert found.codes == [-signal.SIGKILL] * 4 + [0] * (PROCESSES - 4), found.said
-    assert found.unfinished == []
+    result = run(in_segments, tmp_path / "said", killed=4, whole=0)
+    assert result.codes == [-signal.SIGKILL] * 4 + [0] * (PROCESSES - 4), result.said
+    assert result.unfinished == []
     in_segments.assert_complete()
 
 

@@ -74,9 +74,9 @@ def told(running_cluster: Cluster | RealCluster, large: Built) -> Iterator[Told]
 
 def test_a_joined_archive_is_the_built_one(told: Told) -> None:
     assert told.place.built.size > WHOLE_ARCHIVE
-    found = told.place.read(told.place.archive)
-    assert found == told.place.built.pipeline.archive().read_bytes()
-    subprocess.run(["gunzip", "-t"], input=found, check=True)
+    archive = told.place.read(told.place.archive)
+    assert archive == told.place.built.pipeline.archive().read_bytes()
+    subprocess.run(["gunzip", "-t"], input=archive, check=True)
 
 
 def test_a_large_upload_is_one_line_with_segments_and_bytes(told: Told) -> None:
@@ -86,9 +86,9 @@ def test_a_large_upload_is_one_line_with_segments_and_bytes(told: Told) -> None:
 
 
 def test_a_large_upload_as_json(told: Told) -> None:
-    found = json.loads(told.first.stdout)
-    assert found["segments"] == {"total": 19, "sent": 19}
-    assert (found["bytes_sent"], found["bytes_skipped"]) == (told.place.built.size, 0)
+    answer = json.loads(told.first.stdout)
+    assert answer["segments"] == {"total": 19, "sent": 19}
+    assert (answer["bytes_sent"], answer["bytes_skipped"]) == (told.place.built.size, 0)
 
 
 def test_an_unchanged_large_upload_takes_three_requests_at_most(told: Told, cluster: Cluster) -> None:
@@ -96,9 +96,9 @@ def test_an_unchanged_large_upload_takes_three_requests_at_most(told: Told, clus
 
 
 def test_an_unchanged_large_upload_as_json(told: Told) -> None:
-    found = json.loads(told.second.stdout)
-    assert found["segments"] == {"total": 19, "sent": 0}
-    assert (found["bytes_sent"], found["bytes_skipped"]) == (0, told.place.built.size)
+    answer = json.loads(told.second.stdout)
+    assert answer["segments"] == {"total": 19, "sent": 0}
+    assert (answer["bytes_sent"], answer["bytes_skipped"]) == (0, told.place.built.size)
 
 
 def test_a_large_archive_goes_up_as_segments_and_is_joined(cluster: Cluster, large_place: Place) -> None:

@@ -261,10 +261,10 @@ def told(running_cluster: Cluster | RealCluster, small: Built) -> Iterator[Told]
 
 
 def test_an_upload_as_json(told: Told) -> None:
-    found = json.loads(told.first.stdout)
+    answer = json.loads(told.first.stdout)
     place, built = told.place, told.place.built
-    assert found.pop("seconds") > 0
-    assert found == {
+    assert answer.pop("seconds") > 0
+    assert answer == {
         "format_version": "1.0",
         "key": built.key,
         "proxy": place.cluster.environment["YT_PROXY"],
@@ -280,9 +280,9 @@ def test_an_upload_as_json(told: Told) -> None:
 
 
 def test_an_upload_of_nothing_new_as_json(told: Told) -> None:
-    found = json.loads(told.second.stdout)
-    assert (found["bytes_sent"], found["bytes_skipped"]) == (0, told.place.built.size)
-    assert (found["manifest_bytes_sent"], found["segments"]["sent"]) == (0, 0)
+    answer = json.loads(told.second.stdout)
+    assert (answer["bytes_sent"], answer["bytes_skipped"]) == (0, told.place.built.size)
+    assert (answer["manifest_bytes_sent"], answer["segments"]["sent"]) == (0, 0)
 
 
 def test_a_dry_run_as_json(told: Told) -> None:
@@ -299,9 +299,9 @@ def test_a_dry_run_as_json(told: Told) -> None:
 
 
 def test_a_dry_run_after_an_upload_as_json(told: Told) -> None:
-    found = json.loads(told.dry_after.stdout)
-    assert (found["bytes_to_send"], found["bytes_to_skip"]) == (0, told.place.built.size)
-    assert found["segments"]["to_send"] == 0
+    answer = json.loads(told.dry_after.stdout)
+    assert (answer["bytes_to_send"], answer["bytes_to_skip"]) == (0, told.place.built.size)
+    assert answer["segments"]["to_send"] == 0
 
 
 def test_the_log_of_an_upload(told: Told) -> None:

@@ -31,16 +31,18 @@ def spec(kind: str = "map", *commands: Any, **changes: Any) -> OperationSpec:
 
     What is no text is a TypedJob.
     """
-    found = OperationSpec(stage="stage", name=kind, kind=kind, legs=_legs(kind, commands))
+    operation = OperationSpec(stage="stage", name=kind, kind=kind, legs=_legs(kind, commands))
     if kind in ("map", "reduce", "map_reduce"):
-        found = replace(found, input_table="//t/in", output_table="//t/out")
+        operation = replace(operation, input_table="//t/in", output_table="//t/out")
     if kind in ("reduce", "map_reduce"):
-        found = replace(found, reduce_by=("k",))
+        operation = replace(operation, reduce_by=("k",))
     if kind == "sort":
-        found = replace(found, input_table="//t/in", sort_by=("k",))
+        operation = replace(operation, input_table="//t/in", sort_by=("k",))
     if kind == "yql":
-        found = replace(found, query="SELECT 1")
-    return replace(found, **{"resources": Resources(pool="research", memory_limit=1 << 30, cpu_limit=1), **changes})
+        operation = replace(operation, query="SELECT 1")
+    return replace(
+        operation, **{"resources": Resources(pool="research", memory_limit=1 << 30, cpu_limit=1), **changes}
+    )
 
 
 def _legs(kind: str, commands: tuple[Any, ...]) -> tuple[LegCommand, ...]:

@@ -30,12 +30,12 @@ class Place:
 
     def spec(self, kind: str, *commands: Any, **changes: Any) -> OperationSpec:
         """An operation of this kind on the tables of this folder."""
-        found = spec(kind, *commands, **changes)
-        if found.input_table is not None and "input_table" not in changes:
-            found = replace(found, input_table=f"{self.folder}/in")
-        if found.output_table is not None and "output_table" not in changes:
-            found = replace(found, output_table=f"{self.folder}/out")
-        return found
+        operation = spec(kind, *commands, **changes)
+        if operation.input_table is not None and "input_table" not in changes:
+            operation = replace(operation, input_table=f"{self.folder}/in")
+        if operation.output_table is not None and "output_table" not in changes:
+            operation = replace(operation, output_table=f"{self.folder}/out")
+        return operation
 
     def start(self, kind: str, *commands: Any, **changes: Any) -> ProdOperation:
         """Start an operation of this kind."""
@@ -44,9 +44,9 @@ class Place:
     def started(self, operation: OperationSpec) -> ProdOperation:
         """Start an operation."""
         code = f"{self.folder}/code.tar.gz"
-        found = start(self.connection, operation, code, self.heard, str(self.logs))
-        assert isinstance(found, ProdOperation)
-        return found
+        started = start(self.connection, operation, code, self.heard, str(self.logs))
+        assert isinstance(started, ProdOperation)
+        return started
 
     def rows(self, name: str = "out") -> list[dict[str, Any]]:
         """The rows of a table of this folder."""
@@ -54,5 +54,5 @@ class Place:
 
     def sent(self) -> dict[str, Any]:
         """The spec of the operation that was started last, as the cluster got it."""
-        found: dict[str, Any] = self.cluster.control("operations")[-1]["parameters"]["spec"]
-        return found
+        sent: dict[str, Any] = self.cluster.control("operations")[-1]["parameters"]["spec"]
+        return sent

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 
 @pytest.fixture
 def client(any_cluster: Cluster | RealCluster, tmp_path: Path) -> Iterator[ProdClient]:
-    with prod_client(any_cluster, tmp_path / "pipeline") as found:
-        yield found
+    with prod_client(any_cluster, tmp_path / "pipeline") as client:
+        yield client
 
 
 ACTIONS: dict[str, Callable[[Client, str], Any]] = {
@@ -85,6 +85,6 @@ def test_dev_and_prod_agree(client: ProdClient, tmp_path: Path, cypress: str, na
     with dev_client(tmp_path / "dev") as dev:
         for each in (dev, client):
             prepared(each, cypress)
-            found = outcome(lambda each=each: ACTIONS[name](each, cypress))  # type: ignore[misc]
-            outcomes.append((found, [each.exists(f"{cypress}/{place}") for place in PLACES]))
+            answer = outcome(lambda each=each: ACTIONS[name](each, cypress))  # type: ignore[misc]
+            outcomes.append((answer, [each.exists(f"{cypress}/{place}") for place in PLACES]))
     assert outcomes[0] == outcomes[1]

@@ -47,9 +47,9 @@ class Place:
     def client(self, proxy: str = "", token: str | None = "test-token", **config: Any) -> ProdClient:
         """A client that gives up soon."""
         environment = {"YT_PROXY": proxy or self.cluster.address, "YT_TOKEN": token or ""}
-        found = access.find({}, environment)
+        cluster_access = access.find({}, environment)
         config = {"retry_seconds": RETRY_SECONDS, **config}
-        connection = Connection(found, ProdConfig(**config), ["hidden-secret"])
+        connection = Connection(cluster_access, ProdConfig(**config), ["hidden-secret"])
         return client_of(connection, self.folder)
 
 
@@ -226,9 +226,9 @@ def test_a_fault_that_passes_is_not_seen(place: Place, kind: str) -> None:
 
 def test_a_repeated_request_is_told_of(place: Place) -> None:
     heard = Heard()
-    found = access.find({}, place.cluster.environment)
+    cluster_access = access.find({}, place.cluster.environment)
     place.cluster.fault("exists", "503")
-    with Connection(found, ProdConfig(retry_seconds=2), reporter=heard) as connection:
+    with Connection(cluster_access, ProdConfig(retry_seconds=2), reporter=heard) as connection:
         exists(client_of(connection, place.folder), place.cypress)
     assert heard.warnings == [f"{place.cluster.address} does not answer as it should; trying again, for 2 s at most"]
 
@@ -250,9 +250,9 @@ def test_the_whole_answer_is_kept_for_the_log(place: Place) -> None:
 
 
 def test_a_secret_is_hidden_as_it_is_written_in_json(place: Place) -> None:
-    found = ClusterAccess(place.cluster.address, "the test", "test-token", "the test")
+    cluster_access = ClusterAccess(place.cluster.address, "the test", "test-token", "the test")
     place.cluster.fault("exists", "error", message='{"password": "a\\"b\\\\c"}')
-    with Connection(found, ProdConfig(retry_seconds=1), ['a"b\\c']) as connection:
+    with Connection(cluster_access, ProdConfig(retry_seconds=1), ['a"b\\c']) as connection:
         error = failure(place, lambda place: exists(client_of(connection, place.folder), place.cypress))
     assert '{"password": "***"}' in error.message
 
@@ -307,6 +307,6 @@ def test_by_default_a_cluster_that_fails_is_given_up_within_a_minute(
 
 
 def test_by_default_two_requests_that_hang_take_less_than_a_minute() -> None:
-    found = client_config(ClusterAccess("a", "b", None, "c"), ProdConfig())["proxy"]
-    assert 2 * found["heavy_request_timeout"] < 55_000
-    assert 3 * found["request_timeout"] < 55_000
+    proxy = client_config(ClusterAccess("a", "b", None, "c"), ProdConfig())["proxy"]
+    assert 2 * proxy["heavy_request_timeout"] < 55_000
+    assert 3 * proxy["request_timeout"] < 55_000

@@ -28,13 +28,13 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(any_cluster: Cluster | RealCluster, folder: Path) -> Iterator[ProdClient]:
-    with prod_client(any_cluster, folder) as found:
-        yield found
+    with prod_client(any_cluster, folder) as client:
+        yield client
 
 
 def content(cluster: Cluster | RealCluster, path: str) -> bytes:
-    found: bytes = cluster.client().read_file(path).read()
-    return found
+    data: bytes = cluster.client().read_file(path).read()
+    return data
 
 
 def test_a_file_arrives_as_it_is(client: ProdClient, any_cluster: Any, cypress: str, folder: Path) -> None:
@@ -174,8 +174,8 @@ def test_a_folder_arrives_without_what_is_ignored(
 
 def test_a_pattern_chooses_files_by_name(client: ProdClient, cypress: str, folder: Path) -> None:
     filled(folder)
-    found = client.upload_directory("data", f"{cypress}/up", "*.txt")
-    assert found == [f"{cypress}/up/a.txt", f"{cypress}/up/deep/er/c.txt"]
+    uploaded = client.upload_directory("data", f"{cypress}/up", "*.txt")
+    assert uploaded == [f"{cypress}/up/a.txt", f"{cypress}/up/deep/er/c.txt"]
 
 
 def test_no_folder_is_an_error(client: ProdClient, cypress: str) -> None:

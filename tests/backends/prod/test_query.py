@@ -28,15 +28,15 @@ def record(cluster: Cluster, contains: str, **answer: Any) -> None:
 
 def asked(cluster: Cluster) -> dict[str, Any]:
     """The parameters of the query that was started last."""
-    found: dict[str, Any] = cluster.control("queries")[-1]["parameters"]
-    return found
+    parameters: dict[str, Any] = cluster.control("queries")[-1]["parameters"]
+    return parameters
 
 
 def started(connection: Connection, operation: OperationSpec, logs: Path) -> QueryOperation:
     """Start the query of an operation."""
-    found = start(connection, operation, None, lambda _: None, str(logs))
-    assert isinstance(found, QueryOperation)
-    return found
+    query = start(connection, operation, None, lambda _: None, str(logs))
+    assert isinstance(query, QueryOperation)
+    return query
 
 
 def test_a_select_gives_its_rows(cluster: Cluster, connection: Connection, tmp_path: Path) -> None:

@@ -28,14 +28,14 @@ JOB_IO = {
 
 def body(operation: OperationSpec, **options: Any) -> dict[str, Any]:
     """The spec of an operation as it is rendered."""
-    found: dict[str, Any] = rendered(operation, ARCHIVE, **options)["spec"]
-    return found
+    sent: dict[str, Any] = rendered(operation, ARCHIVE, **options)["spec"]
+    return sent
 
 
-def jobs(found: Mapping[str, Any]) -> list[Any]:
+def jobs(sent: Mapping[str, Any]) -> list[Any]:
     """The job sections of a spec."""
-    sections = [found[name] for name in ("mapper", "reducer") if name in found]
-    return sections + list(found.get("tasks", {}).values())
+    sections = [sent[name] for name in ("mapper", "reducer") if name in sent]
+    return sections + list(sent.get("tasks", {}).values())
 
 
 def job(operation: OperationSpec) -> Any:
@@ -62,8 +62,8 @@ def test_every_leg_gets_the_archive_and_then_its_files(kind: str) -> None:
 
 
 def test_a_pipeline_without_code_has_no_archive_to_give() -> None:
-    found = rendered(spec(files=(("//home/a", "a"),)), None)["spec"]
-    assert [path["$value"] for path in found["mapper"]["file_paths"]] == ["//home/a"]
+    sent = rendered(spec(files=(("//home/a", "a"),)), None)["spec"]
+    assert [path["$value"] for path in sent["mapper"]["file_paths"]] == ["//home/a"]
 
 
 @pytest.mark.parametrize("kind", ("map", "reduce", "map_reduce"))
@@ -75,9 +75,9 @@ def test_rows_are_json_in_utf_8(kind: str) -> None:
 
 def test_variables_go_into_the_vault_unless_they_are_named_public() -> None:
     operation = spec(environment={"COLOUR": "red", "MODE": "fast", "KEY": "secret"}, public_names=("MODE",))
-    found = body(operation)
-    assert found["secure_vault"] == {"COLOUR": "red", "KEY": "secret"}
-    assert found["mapper"]["environment"] == {
+    sent = body(operation)
+    assert sent["secure_vault"] == {"COLOUR": "red", "KEY": "secret"}
+    assert sent["mapper"]["environment"] == {
         "MODE": "fast",
         "YT_STAGE_NAME": "stage",
         "YT_ALLOW_HTTP_REQUESTS_TO_YT_FROM_JOB": "0",
@@ -135,27 +135,27 @@ def test_a_masked_spec_shows_names_and_no_values() -> None:
         resources=Resources(docker_image="image"),
         passed_on={"spec": {"secure_vault": {"MORE": "secret-3"}}},
     )
-    found = body(operation, mask=True)
-    assert found["secure_vault"] == {"KEY": "***", "docker_auth": "***", "MORE": "***"}
-    assert "secret-" not in json.dumps(found)
+    sent = body(operation, mask=True)
+    assert sent["secure_vault"] == {"KEY": "***", "docker_auth": "***", "MORE": "***"}
+    assert "secret-" not in json.dumps(sent)
 
 
 def test_resources_go_where_the_cluster_looks_for_them() -> None:
     resources = Resources("research", "gpu", "image", 8 << 30, 1.5, 2, user_slots=7)
-    found = body(spec(resources=resources, max_failed_job_count=3, job_time_limit=1.5, time_limit=60))
-    assert found["pool"] == "research"
-    assert found["pool_trees"] == ["gpu"]
-    assert found["resource_limits"] == {"user_slots": 7}
-    assert found["max_failed_job_count"] == 3
-    assert found["time_limit"] == 60_000
+    sent = body(spec(resources=resources, max_failed_job_count=3, job_time_limit=1.5, time_limit=60))
+    assert sent["pool"] == "research"
+    assert sent["pool_trees"] == ["gpu"]
+    assert sent["resource_limits"] == {"user_slots": 7}
+    assert sent["max_failed_job_count"] == 3
+    assert sent["time_limit"] == 60_000
     keys = ("memory_limit", "cpu_limit", "gpu_limit", "docker_image", "job_time_limit")
-    assert [found["mapper"][key] for key in keys] == [8 << 30, 1.5, 2, "image", 1500]
+    assert [sent["mapper"][key] for key in keys] == [8 << 30, 1.5, 2, "image", 1500]
 
 
 def test_what_was_not_asked_for_is_not_there() -> None:
-    found = body(spec())
-    assert not {"pool_trees", "resource_limits", "time_limit", "description", "secure_vault"} & set(found)
-    assert not {"docker_image", "job_time_limit"} & set(found["mapper"])
+    sent = body(spec())
+    assert not {"pool_trees", "resource_limits", "time_limit", "description", "secure_vault"} & set(sent)
+    assert not {"docker_image", "job_time_limit"} & set(sent["mapper"])
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_the_first_legs_jobs_are_counted(kind: str, section: None, key: str) -> 
 
 
 def test_the_jobs_of_a_vanilla_operation_are_counted_in_its_task() -> None:
-    found = body(replace(spec("vanilla"), legs=(LegCommand("vanilla", "true", 4),)))
-    assert found["tasks"]["stage"]["job_count"] == 4
+    sent = body(replace(spec("vanilla"), legs=(LegCommand("vanilla", "true", 4),)))
+    assert sent["tasks"]["stage"]["job_count"] == 4
 
 
 def test_zero_jobs_leave_their_number_to_the_cluster() -> None:
@@ -179,15 +179,15 @@ def test_zero_jobs_leave_their_number_to_the_cluster() -> None:
 
 @pytest.mark.parametrize("kind", sorted(JOB_IO))
 def test_the_weight_of_rows_is_in_every_section_that_writes(kind: str) -> None:
-    found = body(spec(kind, max_row_weight=64 << 20))
+    sent = body(spec(kind, max_row_weight=64 << 20))
     for section in JOB_IO[kind]:
-        assert found[section]["table_writer"]["max_row_weight"] == 64 << 20
+        assert sent[section]["table_writer"]["max_row_weight"] == 64 << 20
 
 
 def test_a_users_job_io_and_ours_are_joined_and_the_users_values_win() -> None:
     own = {"table_writer": {"block_size": 1000}, "control_attributes": {"enable_row_index": True}}
-    found = body(spec(passed_on={"job_io": own}))["job_io"]
-    assert found == {
+    job_io = body(spec(passed_on={"job_io": own}))["job_io"]
+    assert job_io == {
         "table_writer": {"block_size": 1000, "max_row_weight": 128 << 20},
         "control_attributes": {"enable_row_index": True},
     }
@@ -196,8 +196,8 @@ def test_a_users_job_io_and_ours_are_joined_and_the_users_values_win() -> None:
 
 
 def test_keys_that_are_passed_on_reach_the_spec_and_win() -> None:
-    found = body(spec(passed_on={"weight": 2.5, "title": "Mine", "pool_trees": ["a", "b"], "ordered": True}))
-    assert (found["weight"], found["title"], found["pool_trees"], found["ordered"]) == (2.5, "Mine", ["a", "b"], True)
+    sent = body(spec(passed_on={"weight": 2.5, "title": "Mine", "pool_trees": ["a", "b"], "ordered": True}))
+    assert (sent["weight"], sent["title"], sent["pool_trees"], sent["ordered"]) == (2.5, "Mine", ["a", "b"], True)
 
 
 def test_limits_that_are_passed_on_join_the_slots() -> None:
@@ -207,31 +207,31 @@ def test_limits_that_are_passed_on_join_the_slots() -> None:
 
 def test_a_raw_patch_goes_deep_and_over_everything() -> None:
     patch = {"mapper": {"tmpfs_size": 5, "memory_limit": 7}, "annotations": {"team": "x"}}
-    found = body(spec(passed_on={"weight": 1, "spec": {**patch, "weight": 2}}))
-    assert found["mapper"]["tmpfs_size"] == 5
-    assert found["mapper"]["memory_limit"] == 7
-    assert "command" in found["mapper"]
-    assert (found["annotations"], found["weight"]) == ({"team": "x"}, 2)
+    sent = body(spec(passed_on={"weight": 1, "spec": {**patch, "weight": 2}}))
+    assert sent["mapper"]["tmpfs_size"] == 5
+    assert sent["mapper"]["memory_limit"] == 7
+    assert "command" in sent["mapper"]
+    assert (sent["annotations"], sent["weight"]) == ({"team": "x"}, 2)
 
 
 def test_a_description_is_a_title_when_it_is_a_text() -> None:
     assert body(spec(description="Nightly"))["title"] == "Nightly"
-    found = body(spec(description={"ticket": "T-1"}))
-    assert (found["title"], found["description"]) == ("stage/map (map)", {"ticket": "T-1"})
+    sent = body(spec(description={"ticket": "T-1"}))
+    assert (sent["title"], sent["description"]) == ("stage/map (map)", {"ticket": "T-1"})
 
 
 def test_the_cluster_creates_the_output_and_appends_when_asked() -> None:
     assert body(spec())["output_table_paths"] == [{"$value": "//t/out", "$attributes": {"create": True}}]
-    found = body(spec(append=True))["output_table_paths"][0]
-    assert found["$attributes"] == {"create": True, "append": True}
+    output = body(spec(append=True))["output_table_paths"][0]
+    assert output["$attributes"] == {"create": True, "append": True}
 
 
 def test_attributes_of_a_tables_path_stay() -> None:
     operation = spec(input_table="//t/in[#0:#10]", output_table="<compression_codec=lz4>//t/out")
-    found = body(operation)
-    assert found["input_table_paths"][0]["$value"] == "//t/in"
-    assert found["input_table_paths"][0]["$attributes"]["ranges"][0]["upper_limit"] == {"row_index": 10}
-    assert found["output_table_paths"][0]["$attributes"] == {"compression_codec": "lz4", "create": True}
+    sent = body(operation)
+    assert sent["input_table_paths"][0]["$value"] == "//t/in"
+    assert sent["input_table_paths"][0]["$attributes"]["ranges"][0]["upper_limit"] == {"row_index": 10}
+    assert sent["output_table_paths"][0]["$attributes"] == {"compression_codec": "lz4", "create": True}
 
 
 def test_a_schema_is_given_as_columns_or_as_the_clients_own_value() -> None:
@@ -249,8 +249,8 @@ def test_a_schema_is_given_as_columns_or_as_the_clients_own_value() -> None:
 def test_columns_that_go_downwards_say_so() -> None:
     down = {"name": "b", "sort_order": "descending"}
     assert body(spec("sort", sort_by=("a", "b"), descending=("b",)))["sort_by"] == ["a", down]
-    found = body(spec("map_reduce", reduce_by=("b",), sort_by=("b", "a"), descending=("b",)))
-    assert (found["reduce_by"], found["sort_by"]) == ([down], [down, "a"])
+    sent = body(spec("map_reduce", reduce_by=("b",), sort_by=("b", "a"), descending=("b",)))
+    assert (sent["reduce_by"], sent["sort_by"]) == ([down], [down, "a"])
 
 
 def test_reducers_rows_are_sorted_by_their_groups_unless_said_otherwise() -> None:
@@ -258,9 +258,9 @@ def test_reducers_rows_are_sorted_by_their_groups_unless_said_otherwise() -> Non
 
 
 def test_a_sort_is_in_place_and_has_no_code() -> None:
-    found = body(spec("sort"))
-    assert (found["input_table_paths"], found["output_table_path"]) == (["//t/in"], "//t/in")
-    assert not jobs(found)
+    sent = body(spec("sort"))
+    assert (sent["input_table_paths"], sent["output_table_path"]) == (["//t/in"], "//t/in")
+    assert not jobs(sent)
 
 
 def test_a_query_has_its_text_and_its_pool() -> None:
@@ -268,8 +268,8 @@ def test_a_query_has_its_text_and_its_pool() -> None:
 
 
 def test_a_querys_own_row_weight_becomes_a_pragma() -> None:
-    found = rendered(spec("yql", max_row_weight=1 << 20), ARCHIVE)
-    assert found["query"] == 'PRAGMA yt.MaxRowWeight = "1048576";\nSELECT 1'
+    request = rendered(spec("yql", max_row_weight=1 << 20), ARCHIVE)
+    assert request["query"] == 'PRAGMA yt.MaxRowWeight = "1048576";\nSELECT 1'
 
 
 def test_a_query_that_says_how_long_rows_may_be_keeps_its_word() -> None:

@@ -23,8 +23,8 @@ Row = dict[str, Any]
 
 @pytest.fixture
 def client(any_cluster: Cluster | RealCluster, tmp_path: Path) -> Iterator[ProdClient]:
-    with prod_client(any_cluster, tmp_path / "pipeline") as found:
-        yield found
+    with prod_client(any_cluster, tmp_path / "pipeline") as client:
+        yield client
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_what_is_written_is_read(client: ProdClient, cypress: str) -> None:
         {"n": 2**64 - 1},
     ]
     client.write_table(f"{cypress}/t", rows)
-    found = client.read_table(f"{cypress}/t")
-    assert found == rows
-    assert [type(value) for value in found[0].values()] == [str, int, float, bool, type(None)]
+    read = client.read_table(f"{cypress}/t")
+    assert read == rows
+    assert [type(value) for value in read[0].values()] == [str, int, float, bool, type(None)]
 
 
 def test_names_that_begin_with_a_dollar_stay_as_they_are(client: ProdClient, cypress: str) -> None:

@@ -116,8 +116,8 @@ def pickled(operation: OperationSpec, framework: str = "dill") -> bytes:
     from yt.wrapper.pickling import Pickler
 
     shipped = typed_job.shipped(operation, operation.legs[0], framework)
-    found: bytes = Pickler(framework).dumps((shipped, {"parameters": 1}))
-    return found
+    pickled: bytes = Pickler(framework).dumps((shipped, {"parameters": 1}))
+    return pickled
 
 
 def in_a_job(

@@ -21,9 +21,9 @@ UNKNOWN = "0123456789abcdef" * 2
 
 def key_of(said: str) -> str:
     """The short key in what a run or a build says."""
-    found = re.search(r"archive ([0-9a-f]{8})", said)
-    assert found, said
-    return found[1]
+    match = re.search(r"archive ([0-9a-f]{8})", said)
+    assert match, said
+    return match[1]
 
 
 @pytest.fixture(scope="module")

@@ -61,15 +61,15 @@ def shown(planned: Pipeline) -> str:
 
 def requests(text: str) -> dict[str, Any]:
     """The JSON part of each operation, by the operation's name."""
-    found: dict[str, list[str]] = {}
+    specs: dict[str, list[str]] = {}
     name = ""
     for line in text.splitlines():
         if line.startswith("  ") and not line.startswith("    "):
             name = line.split()[0]
-            found[name] = []
+            specs[name] = []
         elif line.startswith("    "):
-            found[name].append(line)
-    return {name: json.loads("\n".join(lines)) for name, lines in found.items()}
+            specs[name].append(line)
+    return {name: json.loads("\n".join(lines)) for name, lines in specs.items()}
 
 
 def test_every_operation_has_its_spec_as_json(shown: str) -> None:

@@ -76,12 +76,12 @@ def planted(running_cluster: Cluster | RealCluster, tmp_path_factory: pytest.Tem
     if not isinstance(running_cluster, Cluster):
         pytest.skip("needs the stand-in: a real cluster does not show what it was asked")
     pipeline = Pipeline.create(tmp_path_factory.mktemp("secrets") / "pipeline")
-    found = Planted(
+    planted = Planted(
         prepared(running_cluster, f"//tmp/ytbuild-test-{random.token_hex(6)}", pipeline),
         {name: f"planted-{random.token_hex(8)}" for name in FILED} | {"EXPORTED": f'odd "{random.token_hex(8)}\\ é'},
     )
-    place = found.place
-    pipeline.write("configs/secrets.env", "".join(f"{name}={found.values[name]}\n" for name in FILED))
+    place = planted.place
+    pipeline.write("configs/secrets.env", "".join(f"{name}={planted.values[name]}\n" for name in FILED))
     place.operations(BLOCKS)
     for name in ("named", "unnamed", "image"):
         place.write(f"stages/first/src/{name}.py", LOOK % name)
@@ -90,26 +90,26 @@ def planted(running_cluster: Cluster | RealCluster, tmp_path_factory: pytest.Tem
     )
     place.operations(BLOCKS.replace("script: waits.py", f"script: waits.py, env: {{GO: {pipeline.root}/go}}"))
     running_cluster.reset()
-    environment = {"EXPORTED": found.values["EXPORTED"], "YT_TOKEN": ""}
+    environment = {"EXPORTED": planted.values["EXPORTED"], "YT_TOKEN": ""}
     with place.running(**environment) as running:
         until(lambda: len(place.started()) == 4 or running.process.poll() is not None)
-        found.arguments = Path(f"/proc/{running.process.pid}/cmdline").read_text().replace("\0", " ")
+        planted.arguments = Path(f"/proc/{running.process.pid}/cmdline").read_text().replace("\0", " ")
         pipeline.write("go")
         assert running.ended() == 0, running.said
-        found.said["success"] = running.said
+        planted.said["success"] = running.said
     place.write("stages/first/src/named.py", TELLS)
-    found.said["failure"] = place.failed("run", "-v", **environment)
-    running_cluster.fault("start_operation", "error", message=f"the spec has {found.values['NAMED']}")
-    found.said["refusal"] = place.failed(**environment)
+    planted.said["failure"] = place.failed("run", "-v", **environment)
+    running_cluster.fault("start_operation", "error", message=f"the spec has {planted.values['NAMED']}")
+    planted.said["refusal"] = place.failed(**environment)
     running_cluster.deny(place.folder)
     place.write("stages/first/src/other.py", "")
-    found.said["upload"] = place.failed("upload", **environment)
-    found.said["dry run"] = "".join(
+    planted.said["upload"] = place.failed("upload", **environment)
+    planted.said["dry run"] = "".join(
         vars(place.run("run", "--dry-run", **environment))[name] for name in ("stdout", "stderr")
     )
-    found.operations, found.requests = place.started(), running_cluster.requests()
+    planted.operations, planted.requests = place.started(), running_cluster.requests()
     running_cluster.reset()
-    yield found
+    yield planted
     running_cluster.client().remove(place.folder, recursive=True)
     running_cluster.close_clients()
 
