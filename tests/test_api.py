@@ -15,6 +15,8 @@ from ytbuild import RunOptions, Workspace, YtbuildError
 from ytbuild.base.errors import ConfigError, OperationFailed, UsageError
 from ytbuild.base.reporter import Event
 
+pytestmark = pytest.mark.quick
+
 TABLE = '{"n": 1}\n{"n": 2}\n'
 
 

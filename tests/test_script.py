@@ -13,6 +13,8 @@ import ytbuild
 from tests.run.stages import get, operation, put
 from tests.support import Pipeline, clean_environment
 
+pytestmark = pytest.mark.quick
+
 DEFAULT = "from ytbuild import DefaultPipeline\nDefaultPipeline.main()\n"
 
 REGISTERED = """\

@@ -18,6 +18,8 @@ from ytbuild.archive.compress import identity
 from ytbuild.graph.target import Member, TargetInputs
 from ytbuild.sources.fingerprints import RecentContents
 
+pytestmark = pytest.mark.quick
+
 MIB = 1 << 20
 LIMIT = 4 * MIB
 

@@ -15,6 +15,8 @@ from ytbuild.archive.chunks import cut
 from ytbuild.graph.plan import Plan, Planner
 from ytbuild.sources.fingerprints import RecentContents
 
+pytestmark = pytest.mark.quick
+
 GOLDEN_TAR = "b9a96e8f8a9d61f04cdc5d3aec85e91465392978dfd36c73b597bdebb4df3e42"
 LONG = "long" * 40
 CONTENTS = {

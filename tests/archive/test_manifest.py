@@ -19,6 +19,8 @@ from ytbuild.base.errors import ArchiveError
 from ytbuild.graph.plan import Planner
 from ytbuild.graph.target import Member, TargetInputs
 
+pytestmark = pytest.mark.quick
+
 SUMMARY = Summary(
     key="0123456789abcdef0123456789abcdef",
     size=1234,

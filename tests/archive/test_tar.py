@@ -16,6 +16,8 @@ from tests.support import Pipeline
 from tests.trees import Snapshot, built, gunzipped, only_files, snapshot, text
 from ytbuild.archive import tar
 
+pytestmark = pytest.mark.quick
+
 ASCII = "abcdefghijklmnopqrstuvwxyz0123456789_-. "
 LETTERS = ASCII + "/éßЖ日本語🐍\t\n'\"\\"
 SIZES = (0, 1, 511, 512, 513, 8**11 - 1, 8**11, 8**11 + 1, 8**12)

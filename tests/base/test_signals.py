@@ -10,6 +10,8 @@ import pytest
 
 from ytbuild.base import signals
 
+pytestmark = pytest.mark.quick
+
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 COMMAND = """\
 import os, signal, subprocess, sys

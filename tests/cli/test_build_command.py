@@ -14,6 +14,8 @@ import pytest
 from tests.support import Pipeline, clean_environment
 from tests.trees import only_files, snapshot, temporary_files
 
+pytestmark = pytest.mark.quick
+
 LINE = re.compile(r"built (\S+) +([0-9a-f]{8})  ([\d,]+ files?), ([\d.]+ (?:B|KiB|MiB))")
 SUMMARY = re.compile(
     r"(\d+) targets: (\d+) built, (\d+) cached; archive [0-9a-f]{8}, (\d+) files, [\d.]+ (?:B|KiB|MiB), in [\d.]+s"

@@ -15,6 +15,8 @@ import pytest
 from tests.support import Pipeline
 from ytbuild.cli.main import exit_code
 
+pytestmark = pytest.mark.quick
+
 STAGE = (
     "from words import WORD\n"
     "from ytbuild import BaseStage\n\n"

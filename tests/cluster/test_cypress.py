@@ -11,6 +11,8 @@ from yt.wrapper.errors import YtResolveError, YtResponseError
 
 from tests.cluster.running import Cluster, RealCluster
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def client(any_cluster: Cluster | RealCluster) -> YtClient:

@@ -9,6 +9,8 @@ import pytest
 from ytbuild.base.errors import ConfigError, SecretsFileError
 from ytbuild.config import access
 
+pytestmark = pytest.mark.quick
+
 PROXY = {"YT_PROXY": "cluster.example.com"}
 
 

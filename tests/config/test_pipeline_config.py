@@ -12,6 +12,8 @@ from tests.support import Pipeline
 from ytbuild.base.text import quote
 from ytbuild.graph.plan import Planner
 
+pytestmark = pytest.mark.quick
+
 CONFIG = "configs/config.yaml"
 
 

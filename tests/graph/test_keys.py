@@ -23,6 +23,8 @@ from ytbuild.graph.target import (
     target_key,
 )
 
+pytestmark = pytest.mark.quick
+
 MEMBER = Member("lib/x.py", False, 3, b"d" * 16, "", "/home/me/lib/x.py")
 LINK = Member("lib/l.py", False, 0, b"", "x.py", "")
 INPUTS = TargetInputs("path:lib", b"rules", (LINK, MEMBER))

@@ -14,6 +14,8 @@ import pytest
 from tests.planning import SRC
 from tests.support import Pipeline, clean_environment
 
+pytestmark = pytest.mark.quick
+
 PROBE = """\
 import json, os, sys
 config = os.environ["JOB_CONFIG_PATH"]

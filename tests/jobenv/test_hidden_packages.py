@@ -10,6 +10,8 @@ import pytest
 
 from tests.support import Pipeline
 
+pytestmark = pytest.mark.quick
+
 VANILLA = "client: {operations: {vanilla: {}}}\n"
 IMPORT = """\
 import importlib, sys

@@ -9,6 +9,8 @@ import pytest
 from ytbuild.base.errors import TableError
 from ytbuild.rows.check import BLOCK, RowChecker
 
+pytestmark = pytest.mark.quick
+
 LIMIT = 128 << 20
 
 

@@ -11,6 +11,8 @@ import pytest
 from ytbuild.base.errors import TableError
 from ytbuild.rows.order import sort_lines
 
+pytestmark = pytest.mark.quick
+
 
 def ordered(values: list[Any]) -> list[Any]:
     shuffled = random.Random(1).sample(values, len(values))

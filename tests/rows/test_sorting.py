@@ -16,6 +16,8 @@ from ytbuild.base.errors import TableError
 from ytbuild.rows import order, sorting
 from ytbuild.rows.sorting import sort_files
 
+pytestmark = pytest.mark.quick
+
 Sort = Callable[..., bytes]
 WAYS = ("memory", "duckdb", "runs")
 

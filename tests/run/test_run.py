@@ -14,6 +14,8 @@ import pytest
 
 from tests.support import Pipeline, clean_environment
 
+pytestmark = pytest.mark.quick
+
 DOUBLE = """\
 import json, sys
 for line in sys.stdin:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support import Pipeline
 
+pytestmark = pytest.mark.quick
+
 # What a site-packages folder does with its .pth files, for a folder on PYTHONPATH, where Python ignores them.
 SITECUSTOMIZE = "import os, site; site.addsitedir(os.path.join(os.path.dirname(__file__), 'packages'))\n"
 

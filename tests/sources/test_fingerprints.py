@@ -19,6 +19,8 @@ from ytbuild.graph.plan import Planner
 from ytbuild.sources import fingerprints, tree_scanner
 from ytbuild.sources.fingerprints import Fingerprint, FingerprintIndex
 
+pytestmark = pytest.mark.quick
+
 MAPPER = "stages/first/src/mapper.py"
 SECOND = 1_000_000_000
 CHANGED = 1_700_000_000 * SECOND

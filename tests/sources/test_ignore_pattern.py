@@ -15,6 +15,8 @@ from tests.support import Pipeline, clean_environment
 from ytbuild.sources.fingerprints import QUIET_NS
 from ytbuild.sources.ignore_pattern import NAME
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     ("line", "path", "is_left_out"),

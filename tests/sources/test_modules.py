@@ -14,6 +14,8 @@ from tests.planning import members, plan, refused, warnings
 from tests.sources.installed import shipped, upload, write
 from tests.support import Pipeline
 
+pytestmark = pytest.mark.quick
+
 
 def test_a_package_in_the_pipeline_ships_under_its_name(pipeline: Pipeline) -> None:
     write(pipeline.root, "ours/__init__.py", "ours/deep/x.py", "ours/data.json")

@@ -12,6 +12,8 @@ import pytest
 from tests.planning import SRC, link, members, refused
 from tests.support import Pipeline
 
+pytestmark = pytest.mark.quick
+
 
 def test_a_link_to_a_file_in_the_same_source_is_kept_as_a_link(pipeline: Pipeline) -> None:
     link(pipeline, f"{SRC}/alias.py", "mapper.py")

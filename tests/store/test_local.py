@@ -18,6 +18,8 @@ from ytbuild.build import build_archive
 from ytbuild.graph.plan import Planner
 from ytbuild.store.local import LocalStore
 
+pytestmark = pytest.mark.quick
+
 
 def store(pipeline: Pipeline) -> LocalStore:
     planner = Planner(str(pipeline.root))

@@ -12,6 +12,8 @@ import pytest
 from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base.errors import TableError
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> TableStore:

@@ -14,7 +14,10 @@ from ytbuild.backends.prod.spec import rendered
 from ytbuild.cluster import yson
 
 # The client leaves the connections of requests that failed to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.quick,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 WITH_JOBS = ("map", "reduce", "map_reduce", "vanilla")
 

@@ -17,6 +17,8 @@ from ytbuild.backends.base import LegCommand, OperationSpec, Resources
 from ytbuild.backends.prod.spec import rendered, with_row_weight
 from ytbuild.cluster import yson
 
+pytestmark = pytest.mark.quick
+
 WITH_JOBS = ("map", "reduce", "map_reduce", "vanilla")
 JOB_IO = {
     "map": ["job_io"],

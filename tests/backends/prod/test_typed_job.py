@@ -22,7 +22,10 @@ from ytbuild.base.errors import ClusterError, JobFailed, TypedJobError
 from ytbuild.cluster.connection import Connection
 
 # The client leaves the connections of requests that failed to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.quick,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 CODE = """\
 import os, sys

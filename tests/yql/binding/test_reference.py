@@ -11,6 +11,8 @@ from ytbuild.yql.binding.constructors import CONSTRUCTORS
 from ytbuild.yql.binding.functions import SCALARS
 from ytbuild.yql.binding.types import TYPES
 
+pytestmark = pytest.mark.quick
+
 PAGE = pages.read(pages.REFERENCE / "yql.md")
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.yql.conftest import Yql
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def table(yql: Yql) -> Yql:

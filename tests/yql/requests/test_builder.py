@@ -17,6 +17,8 @@ from ytbuild.yql import (
 )
 from ytbuild.yql.requests.builder import query
 
+pytestmark = pytest.mark.quick
+
 HEAD = """\
 PRAGMA yt.MaxRowWeight = "128M";
 PRAGMA yt.InferSchema = '1';

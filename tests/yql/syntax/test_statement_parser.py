@@ -12,6 +12,8 @@ from ytbuild.backends.dev.tables import TableStore
 from ytbuild.base.errors import QueryError
 from ytbuild.yql.duckdb.engine import check_query, run_query
 
+pytestmark = pytest.mark.quick
+
 
 def problem(query: str) -> str:
     with pytest.raises(QueryError) as caught:
