@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ytbuild.yql.binding import operators
 from ytbuild.yql.binding.context import Context
@@ -29,6 +27,7 @@ from ytbuild.yql.syntax.tree import (
     Star,
     TableSource,
     Union,
+    children,
 )
 
 _SQL = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "FULL": "FULL JOIN", "CROSS": "CROSS JOIN"}
@@ -209,16 +208,13 @@ def _note_same_key(one: Expression, other: Expression, clause: FromClause) -> No
         clause.same_keys.setdefault(one.name, set()).update(labels)
 
 
-def _columns_in(node: Any) -> Iterator[ColumnName]:
+def _columns_in(node: object) -> Iterator[ColumnName]:
     """Give the columns in an expression, as far as they are written in it."""
     if isinstance(node, ColumnName):
         yield node
-    elif isinstance(node, tuple):
-        for item in node:
-            yield from _columns_in(item)
-    elif dataclasses.is_dataclass(node) and not isinstance(node, Place | Select | Union | QuerySource | Item):
-        for part in dataclasses.fields(node):
-            yield from _columns_in(getattr(node, part.name))
+    elif not isinstance(node, Select | Union | QuerySource | Item):
+        for child in children(node):
+            yield from _columns_in(child)
 
 
 def _joined(left: str, right: str, step: _JoinStep, context: Context) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.aggregates import AGGREGATES
@@ -29,6 +28,7 @@ from ytbuild.yql.syntax.tree import (
     Star,
     Union,
     Values,
+    children,
 )  # fmt: skip
 
 
@@ -53,36 +53,31 @@ class BoundQuery:
         return self.sql(", ".join(column.value.sql for column in self.columns) or "1 AS one", ordered=False)
 
 
-def bind(query: Query | Values, context: Context) -> BoundQuery:
+def bind(query: Query, context: Context) -> BoundQuery:
     """Bind a query; raises `QueryError`, naming the place, for what does not fit."""
     if isinstance(query, Union):
         return _bind_union(query, context)
-    if isinstance(query, Values):
-        return _bind_values(query, context)
     return _SelectBinder(query, context).bound()
 
 
 def bind_values(values: Values, columns: tuple[str, ...], context: Context) -> BoundQuery:
     """Bind the rows of an INSERT … VALUES under their columns' names."""
-    bound = _bind_values(values, context)
-    named = tuple(Column(name, column.value) for name, column in zip(columns, bound.columns, strict=True))
-    return dataclasses.replace(bound, columns=named)
+    binder = ExpressionBinder(context, NoScope("VALUES has no table to read"), _subquery)
+    rows = [[binder.bind(value) for value in row] for row in values.rows]
+    values_of = [together(list(column), values.place, "VALUES") for column in zip(*rows, strict=True)]
+    names = [context.new_name() for _ in columns]
+    written = ", ".join(f"({', '.join(value.sql for value in row)})" for row in zip(*values_of, strict=True))
+    bound = tuple(
+        Column(column, Typed(name, items[0].type))
+        for column, name, items in zip(columns, names, values_of, strict=True)
+    )
+    return BoundQuery(bound, f"(VALUES {written}) AS {context.new_name()}({', '.join(names)})")
 
 
 def _subquery(query: Query, context: Context) -> tuple[tuple[Column, ...], str]:
     context.count(query.place)
     bound = bind(query, context)
     return bound.columns, bound.subquery()
-
-
-def _bind_values(values: Values, context: Context) -> BoundQuery:
-    binder = ExpressionBinder(context, NoScope("VALUES has no table to read"), _subquery)
-    rows = [[binder.bind(value) for value in row] for row in values.rows]
-    columns = [together(list(column), values.place, "VALUES") for column in zip(*rows, strict=True)]
-    names = [context.new_name() for _ in columns]
-    written = ", ".join(f"({', '.join(column[at].sql for column in columns)})" for at in range(len(rows)))
-    named = tuple(Column(name, Typed(name, column[0].type)) for name, column in zip(names, columns, strict=True))
-    return BoundQuery(named, f"(VALUES {written}) AS {context.new_name()}({', '.join(names)})")
 
 
 def _bind_union(union: Union, context: Context) -> BoundQuery:
@@ -175,9 +170,9 @@ class _SelectBinder:
         if select.having:
             yield select.having
 
-    def _has_aggregate(self, node: Any, context: Context | None = None) -> bool:
+    def _has_aggregate(self, node: object, context: Context | None = None) -> bool:
         context = context or self._context
-        if isinstance(node, Select | Union | Place):
+        if isinstance(node, Select | Union):
             return False
         if isinstance(node, Call) and key_of(node.name) in AGGREGATES:
             return True
@@ -185,11 +180,7 @@ class _SelectBinder:
             context.count(node.place)
             definition = context.definition(node.name, node.place)
             return self._has_aggregate(definition.value, context.inside(definition))
-        if isinstance(node, tuple):
-            return any(self._has_aggregate(item, context) for item in node)
-        if dataclasses.is_dataclass(node):
-            return any(self._has_aggregate(getattr(node, part.name), context) for part in dataclasses.fields(node))
-        return False
+        return any(self._has_aggregate(child, context) for child in children(node))
 
     def _results(self, scope: Scope, groups: GroupScope | None) -> list[Column]:
         """Return the columns of the result under their names; raises `QueryError` for two of one name."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shutil
@@ -10,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ytbuild.base.cancellation import Cancellation
 from ytbuild.base.errors import CypressPathError, QueryError
@@ -30,12 +28,12 @@ from ytbuild.yql.syntax.tree import (
     Insert,
     Literal,
     NamedSource,
-    Place,
     Pragma,
     SelectStatement,
     Statement,
     TableSource,
     Values,
+    children,
 )  # fmt: skip
 
 _PLACE = re.compile(r"YQL, (\d+):(\d+): ")
@@ -134,15 +132,12 @@ def _paths(statements: tuple[Statement, ...]) -> Iterator[str]:
                 yield node_path(texts.get(node.name))
 
 
-def _nodes(node: Any) -> Iterator[Any]:
-    waiting = [node]
+def _nodes(statements: tuple[Statement, ...]) -> Iterator[object]:
+    waiting: list[object] = [statements]
     while waiting:
         node = waiting.pop()
         yield node
-        if isinstance(node, tuple):
-            waiting += node
-        elif dataclasses.is_dataclass(node) and not isinstance(node, Place):
-            waiting += [getattr(node, part.name) for part in dataclasses.fields(node)]
+        waiting += children(node)
 
 
 class _Run:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ytbuild.base.errors import QueryError
@@ -25,6 +26,14 @@ class Node:
     """Anything that was written at a place."""
 
     place: Place
+
+
+def children(node: object) -> Iterator[object]:
+    """Give what a node, or a tuple of them, consists of; its place is no part of it."""
+    if isinstance(node, tuple):
+        yield from node
+    elif isinstance(node, Node):
+        yield from (getattr(node, part.name) for part in fields(node) if part.name != "place")
 
 
 # Expressions.
