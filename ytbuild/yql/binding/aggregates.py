@@ -9,7 +9,7 @@ from ytbuild.yql.binding import types
 from ytbuild.yql.binding.functions import key_of
 from ytbuild.yql.binding.typed_sql import NOTHING, Typed, converted, need
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 # Arguments, `DISTINCT ` or nothing, and the place; gives SQL with an aggregate function of DuckDB in it.
 Build = Callable[[list[Typed], str, Place], Typed]

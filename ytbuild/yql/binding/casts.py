@@ -6,7 +6,7 @@ from ytbuild.base.sql import text_sql
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.typed_sql import Typed, converted
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 _WHOLE = r"[+-]?[0-9]+"
 _UNSIGNED_WHOLE = r"[+]?[0-9]+"

@@ -13,7 +13,8 @@ from ytbuild.yql.binding import types
 from ytbuild.yql.binding.functions import key_of
 from ytbuild.yql.binding.typed_sql import Typed, integer_sql
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.syntax.tree import Call, Literal, Place
+from ytbuild.yql.syntax.place import Place
+from ytbuild.yql.syntax.tree import Call, Literal
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from ytbuild.base.errors import closest
 from ytbuild.yql.binding.pragmas import Settings
 from ytbuild.yql.binding.schema import Table
-from ytbuild.yql.syntax.tree import Expression, Place, Query
+from ytbuild.yql.syntax.place import Place
+from ytbuild.yql.syntax.tree import Expression, Query
 
 # A name that holds itself twice, forty times over, would fill the memory with SQL.
 _MOST_NODES = 100_000

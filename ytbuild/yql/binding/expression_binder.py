@@ -16,7 +16,8 @@ from ytbuild.yql.binding.matching import matched
 from ytbuild.yql.binding.scopes import Column, Scope, item_type
 from ytbuild.yql.binding.typed_sql import Typed, integer_sql, literal, need, together
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.syntax.tree import (
+from ytbuild.yql.syntax.place import Place
+from ytbuild.yql.syntax.tree import (  # fmt: skip
     Between,
     Binary,
     Call,
@@ -32,13 +33,12 @@ from ytbuild.yql.syntax.tree import (
     Literal,
     Match,
     NamedValue,
-    Place,
     Query,
     ScalarQuery,
     Select,
     Unary,
     Union,
-)  # fmt: skip
+)
 
 # Binds a query in a context: its columns and its SQL.
 BindQuery = Callable[[Query, Context], tuple[tuple[Column, ...], str]]

@@ -11,6 +11,7 @@ from ytbuild.yql.binding.expression_binder import BindQuery, ExpressionBinder
 from ytbuild.yql.binding.scopes import Column, QueryRelation, Relation, RowScope, TableRelation
 from ytbuild.yql.binding.typed_sql import Typed, together
 from ytbuild.yql.syntax.paths import table_path
+from ytbuild.yql.syntax.place import Place
 from ytbuild.yql.syntax.tree import (
     Binary,
     Chain,
@@ -21,7 +22,6 @@ from ytbuild.yql.syntax.tree import (
     Join,
     Literal,
     NamedSource,
-    Place,
     QuerySource,
     Select,
     Star,

@@ -10,7 +10,7 @@ from ytbuild.yql.binding import types
 from ytbuild.yql.binding.casts import cast
 from ytbuild.yql.binding.typed_sql import NOTHING, Typed, converted, need, together
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 Build = Callable[[list[Typed], Place], Typed]
 

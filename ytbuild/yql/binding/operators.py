@@ -5,7 +5,7 @@ from __future__ import annotations
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.typed_sql import NOTHING, Typed, converted, need
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 _BITS = {"&": "{} & {}", "|": "{} | {}", "^": "xor({}, {})"}
 _INT64_MIN = -(2**63)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ytbuild.base.errors import closest
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 IGNORED = (
     "AllowDotInAlias", "AnsiCurrentRow", "AnsiRankForNullableKeys", "CoalesceJoinKeysOnQualifiedAll",

@@ -14,7 +14,8 @@ from ytbuild.yql.binding.from_clause import FromClause, bind_from
 from ytbuild.yql.binding.functions import key_of
 from ytbuild.yql.binding.scopes import Column, GroupScope, Key, NoScope, OrderScope, RowScope, Scope
 from ytbuild.yql.binding.typed_sql import NOTHING, Typed, converted, together
-from ytbuild.yql.syntax.tree import (
+from ytbuild.yql.syntax.place import Place
+from ytbuild.yql.syntax.tree import (  # fmt: skip
     Call,
     ColumnName,
     Expression,
@@ -22,14 +23,13 @@ from ytbuild.yql.syntax.tree import (
     Literal,
     NamedValue,
     Order,
-    Place,
     Query,
     Select,
     Star,
     Union,
     Values,
     children,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from ytbuild.yql.binding.context import Context
 from ytbuild.yql.binding.schema import Table
 from ytbuild.yql.binding.typed_sql import NOTHING, Typed
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.syntax.tree import Call, ColumnName, Place
+from ytbuild.yql.syntax.place import Place
+from ytbuild.yql.syntax.tree import Call, ColumnName
 
 
 @dataclass(frozen=True)

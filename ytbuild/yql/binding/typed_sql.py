@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ytbuild.base.sql import text_sql
 from ytbuild.yql.binding import types
 from ytbuild.yql.binding.types import Type
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 
 @dataclass(frozen=True)

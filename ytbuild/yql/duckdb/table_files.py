@@ -13,7 +13,7 @@ from ytbuild.base.sql import is_plain
 from ytbuild.rows import decode
 from ytbuild.yql.binding.schema import Table, table_of
 from ytbuild.yql.duckdb.session import Session, rows_of
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 
 class Tables(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ytbuild.base.errors import QueryError
 from ytbuild.yql.syntax.lexer import Token, tokens
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 # What YQL's grammar keeps for itself: such a word is no name unless it stands in backticks.
 RESERVED = {

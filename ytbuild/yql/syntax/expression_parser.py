@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ytbuild.yql.syntax.operand_parser import REFUSED_WORDS, OperandParser
-from ytbuild.yql.syntax.tree import (
+from ytbuild.yql.syntax.place import Place
+from ytbuild.yql.syntax.tree import (  # fmt: skip
     Between,
     Binary,
     Chain,
@@ -16,10 +17,9 @@ from ytbuild.yql.syntax.tree import (
     Literal,
     Match,
     NamedValue,
-    Place,
     Star,
     Unary,
-)  # fmt: skip
+)
 
 # From the loosest to the tightest; all of them associate to the left.
 _LEVELS: tuple[tuple[str, ...], ...] = (

@@ -8,7 +8,8 @@ from typing import Any
 
 from ytbuild.base.errors import QueryError
 from ytbuild.yql.syntax import literals
-from ytbuild.yql.syntax.tree import Literal, Place
+from ytbuild.yql.syntax.place import Place
+from ytbuild.yql.syntax.tree import Literal
 
 _SPACE = re.compile(r"[ \t\r\n\f\v]+|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAMED = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|`((?:[^`\\]|\\.)+)`)", re.DOTALL)

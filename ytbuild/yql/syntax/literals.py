@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ytbuild.yql.syntax.tree import Literal, Place
+from ytbuild.yql.syntax.place import Place
+from ytbuild.yql.syntax.tree import Literal
 
 _INTEGER = re.compile(r"(0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|[0-9]+)(u?[lst]?)\Z", re.IGNORECASE)
 _FLOAT = re.compile(r"([0-9]+\.[0-9]*(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)(f?)\Z", re.IGNORECASE)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from ytbuild.yql.syntax.cursor import Cursor
+from ytbuild.yql.syntax.place import Place
 from ytbuild.yql.syntax.tree import (
     Call,
     Case,
@@ -15,7 +16,6 @@ from ytbuild.yql.syntax.tree import (
     ListItems,
     Literal,
     NamedValue,
-    Place,
     Query,
     ScalarQuery,
     TypeName,

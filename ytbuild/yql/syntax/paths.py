@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ytbuild.base.errors import CypressPathError
 from ytbuild.config.cypress_path import node_path
-from ytbuild.yql.syntax.tree import Place
+from ytbuild.yql.syntax.place import Place
 
 
 def table_path(path: str, place: Place) -> str:

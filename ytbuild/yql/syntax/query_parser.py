@@ -8,6 +8,7 @@ from ytbuild.base.errors import QueryError
 from ytbuild.yql.syntax.cursor import Cursor
 from ytbuild.yql.syntax.expression_parser import ExpressionParser
 from ytbuild.yql.syntax.paths import table_path
+from ytbuild.yql.syntax.place import Place
 from ytbuild.yql.syntax.tree import (
     Expression,
     FromItem,
@@ -15,7 +16,6 @@ from ytbuild.yql.syntax.tree import (
     Join,
     NamedSource,
     Order,
-    Place,
     Query,
     QuerySource,
     Select,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ytbuild.base.errors import QueryError, closest
 from ytbuild.yql.syntax.cursor import Cursor
+from ytbuild.yql.syntax.place import Place
 from ytbuild.yql.syntax.query_parser import QueryParser
-from ytbuild.yql.syntax.tree import (
+from ytbuild.yql.syntax.tree import (  # fmt: skip
     Assign,
     Commit,
     Expression,
     Insert,
     NamedSource,
-    Place,
     Pragma,
     QuerySource,
     SelectStatement,
@@ -19,7 +19,7 @@ from ytbuild.yql.syntax.tree import (
     TableSource,
     Use,
     Values,
-)  # fmt: skip
+)
 
 _STATEMENTS = ("SELECT", "INSERT INTO", "PRAGMA", "USE", "COMMIT")
 _REFUSED_STATEMENTS = {

@@ -6,19 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ytbuild.base.errors import QueryError
-
-
-@dataclass(frozen=True)
-class Place:
-    """A line and a column of the query's text, both from 1."""
-
-    line: int
-    column: int
-
-    def error(self, problem: str, hint: str = "") -> QueryError:
-        """Return the error for something that stands here."""
-        return QueryError(f"YQL, {self.line}:{self.column}: {problem}", hint)
+from ytbuild.yql.syntax.place import Place
 
 
 @dataclass(frozen=True)
