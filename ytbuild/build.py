@@ -121,11 +121,12 @@ def _packed(
     from ytbuild.archive import compress, manifest
     from ytbuild.archive.chunks import cut
     from ytbuild.archive.pack import pack
+    from ytbuild.store.chunk_reader import ChunkReader
 
     inputs = [target.load() for target in plan.targets]
     chunks = cut(inputs, compress.identity())
     members = manifest.encode_members(inputs)
-    with store.chunk_reader(chunk.key for chunk in chunks) as reader, store.writing(plan.key) as file:
+    with ChunkReader(store, (chunk.key for chunk in chunks)) as reader, store.writing(plan.key) as file:
         packed = pack(chunks, file, reader.read, compressor, partial(reporter.progress, "packing"))
     targets = [manifest.StoredTarget(item.name, item.key.hex(), item.files, item.size) for item in plan.targets]
     summary = manifest.Summary(
@@ -143,7 +144,9 @@ def _packed(
 def _finish(planner: Planner, store: LocalStore, plan: Plan, wrote: bool) -> None:
     store.use(plan.key)
     if wrote:
-        store.trim(plan.key)
+        from ytbuild.store.trim import trim_store
+
+        trim_store(store, planner.index, plan.key)
     # The archive is complete; caches that cannot be written only cost time.
     try:
         planner.save()

@@ -18,7 +18,7 @@ from tests.store.workers import Builder, builder
 from tests.support import Pipeline
 from tests.trees import built, digest, fill, fresh_archive, summary, temporary_files
 from ytbuild.archive import manifest
-from ytbuild.store import local
+from ytbuild.store import trim
 
 KILLS = 50
 COMPARED_EVERY = 10
@@ -113,7 +113,7 @@ def test_build_after_kills_gives_the_archive_of_a_fresh_build(killed: Killed) ->
 def test_build_removes_what_killed_builds_left_once_it_is_old(
     killed: Killed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "time", SimpleNamespace(time=lambda: time.time() + 120))
+    monkeypatch.setattr(trim, "time", SimpleNamespace(time=lambda: time.time() + 120))
     killed.pipeline.write("stages/first/src/one_more.py", "1\n")
     built(killed.pipeline)
     assert temporary_files(killed.pipeline) == []

@@ -15,7 +15,7 @@ import pytest
 from tests.support import Pipeline
 from tests.trees import built, temporary_files
 from ytbuild.graph.plan import Planner
-from ytbuild.store import local
+from ytbuild.store import trim
 from ytbuild.store.local import LocalStore
 
 DAY = 24 * 3600.0
@@ -76,7 +76,7 @@ def test_archives_of_the_last_30_days_stay_however_many(pipeline: Pipeline) -> N
 def test_archives_beyond_the_last_ten_go_when_they_take_too_much(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "KEPT_BYTES", 20_000)
+    monkeypatch.setattr(trim, "KEPT_BYTES", 20_000)
     for number in range(30):
         add(pipeline, number, days=number / 100, size=1000)
     rebuild(pipeline)
@@ -85,7 +85,7 @@ def test_archives_beyond_the_last_ten_go_when_they_take_too_much(
 
 
 def test_the_last_ten_archives_stay_however_large(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "KEPT_BYTES", 1)
+    monkeypatch.setattr(trim, "KEPT_BYTES", 1)
     for number in range(30):
         add(pipeline, number, days=number, size=1000)
     rebuild(pipeline)
@@ -95,7 +95,8 @@ def test_the_last_ten_archives_stay_however_large(pipeline: Pipeline, monkeypatc
 def test_the_archive_in_use_stays_however_old(pipeline: Pipeline) -> None:
     for number in range(20):
         add(pipeline, number, days=40 + number)
-    assert store(pipeline).trim(key_of(19)) == 9
+    planner = Planner(str(pipeline.root))
+    assert trim.trim_store(LocalStore(planner.build_dir, planner.index), planner.index, key_of(19)) == 9
     assert kept(pipeline) == [*range(10), 19]
 
 
@@ -127,7 +128,7 @@ def test_a_removed_archive_is_built_again(pipeline: Pipeline) -> None:
 @pytest.fixture
 def two_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every build trim as if what is there had lain for two minutes."""
-    monkeypatch.setattr(local, "time", SimpleNamespace(time=lambda: time.time() + 120))
+    monkeypatch.setattr(trim, "time", SimpleNamespace(time=lambda: time.time() + 120))
 
 
 @pytest.mark.parametrize("waited", [False, True])
@@ -180,7 +181,7 @@ def test_the_folder_of_a_killed_extraction_is_removed_when_it_is_old(
     command = [sys.executable, "-c", KILLED_EXTRACTION, str(pipeline.root)]
     assert subprocess.run(command, capture_output=True).returncode == -9
     assert [path for path in (pipeline.root / ".build").glob(".tmp-*") if path.is_dir()]
-    monkeypatch.setattr(local, "time", SimpleNamespace(time=lambda: time.time() + 7200))
+    monkeypatch.setattr(trim, "time", SimpleNamespace(time=lambda: time.time() + 7200))
     rebuild(pipeline)
     assert temporary_files(pipeline) == []
 
@@ -228,8 +229,9 @@ TRIM = """
 import sys
 from ytbuild.graph.plan import Planner
 from ytbuild.store.local import LocalStore
+from ytbuild.store.trim import trim_store
 planner = Planner(sys.argv[1])
-LocalStore(planner.build_dir, planner.index).trim(sys.argv[2])
+trim_store(LocalStore(planner.build_dir, planner.index), planner.index, sys.argv[2])
 """
 
 

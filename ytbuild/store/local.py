@@ -1,4 +1,4 @@
-"""`.build`: whole archives and their manifests by key, the newest one under a fixed name, and what may go.
+"""`.build`: whole archives and their manifests by key, the newest one under a fixed name.
 
 Every file is written beside its place and renamed, so any number of processes may build at once and be killed at
 any moment. An archive is believed when its manifest is intact and its bytes are the manifest's; that was checked
@@ -11,30 +11,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from xxhash import xxh3_128, xxh3_128_hexdigest
+from xxhash import xxh3_128
 
 from ytbuild.archive import manifest as manifests
-from ytbuild.archive.manifest import Manifest, StoredChunk, Summary
+from ytbuild.archive.manifest import Manifest, Summary
 from ytbuild.base import files, locks
 from ytbuild.base.errors import ArchiveError
 from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.sources.fingerprints import FingerprintIndex, fingerprint_of
 
-KEPT_BUILDS = 10
-KEPT_SECONDS = 30 * 24 * 3600
-KEPT_BYTES = 4 << 30
-"""Archives beyond the last `KEPT_BUILDS` may take this much, however young: a day of edits in a pipeline of 200 MB
-would otherwise fill a disk long before the 30 days are over."""
-
 _FOLDERS = ("archives", "manifests", "log")
-_ABANDONED_AFTER = 60
-_CHUNK_SOURCES = 8
-_NOT_WORTH_A_MANIFEST = 2
 _READ_SIZE = 1 << 20
 
 _TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
@@ -100,7 +89,7 @@ class LocalStore:
 
     def keys(self) -> list[str]:
         """Return the keys of all archives, the latest used first."""
-        return [key for _, key in self._by_use()]
+        return [key for _, key in self.by_use()]
 
     def newest(self) -> Manifest | None:
         """Return the manifest of the last build; None when there is none, or it is damaged."""
@@ -110,11 +99,9 @@ class LocalStore:
         except (OSError, ArchiveError):
             return None
 
-    @contextlib.contextmanager
-    def writing(self, key: str) -> Iterator[IO[bytes]]:
+    def writing(self, key: str) -> contextlib.AbstractContextManager[IO[bytes]]:
         """Give the file that becomes the archive of this key when the block ends well."""
-        with files.replacing(self.archive_path(key), mode=0o444) as file:
-            yield file
+        return files.replacing(self.archive_path(key), mode=0o444)
 
     def publish(self, key: str, manifest: bytes) -> None:
         """Add the manifest of an archive that was written; from then on `find` returns it."""
@@ -130,117 +117,15 @@ class LocalStore:
             _link(self.archive_path(key), self.newest_archive)
             _link(self.manifest_path(key), self.newest_manifest)
 
-    def trim(self, in_use: str) -> int:
-        """Remove archives that no build of the last 30 days and none of the last ten used; return how many.
-
-        Older ones also go when all together take more than `KEPT_BYTES`. The archive with the key `in_use` stays.
-        """
-        for name in ("", "archives", "manifests", "requirements"):
-            files.remove_abandoned(os.path.join(self.build_dir, name), time.time() - _ABANDONED_AFTER)
-        kept: set[str] = {in_use}
-        removed = total = 0
-        for rank, (used, key) in enumerate(self._by_use()):
-            with contextlib.suppress(OSError):
-                total += os.stat(self.archive_path(key)).st_size
-            young = used > time.time() - KEPT_SECONDS and total <= KEPT_BYTES
-            if key == in_use or rank < KEPT_BUILDS or young:
-                kept.add(key)
-                continue
-            self._remove(key)
-            removed += 1
-        self._remove_without_manifest()
-        for name in ("requirements", "log"):
-            self._remove_unused(os.path.join(self.build_dir, name))
-        self._index.forget_archives(kept)
-        return removed
-
-    def chunk_reader(self, wanted: Iterable[bytes]) -> ChunkReader:
-        """Return a reader of those of the `wanted` chunks that the latest archives hold."""
-        return ChunkReader(self, {key.hex() for key in wanted}, [key for _, key in self._by_use()[:_CHUNK_SOURCES]])
-
-    def _manifest_folder(self) -> str:
-        return os.path.join(self.build_dir, "manifests")
-
-    def _by_use(self) -> list[tuple[float, str]]:
+    def by_use(self) -> list[tuple[float, str]]:
         """Return (time of last use, key) of every archive, the latest first."""
         by_use: list[tuple[float, str]] = []
-        with contextlib.suppress(OSError), os.scandir(self._manifest_folder()) as entries:
+        with contextlib.suppress(OSError), os.scandir(os.path.join(self.build_dir, "manifests")) as entries:
             for entry in entries:
                 if entry.name.endswith(".json"):
                     with contextlib.suppress(OSError):
                         by_use.append((entry.stat().st_mtime, entry.name.removesuffix(".json")))
         return sorted(by_use, reverse=True)
-
-    def _remove(self, key: str) -> None:
-        # The manifest goes first: an archive without one is nothing, a manifest without an archive is a miss.
-        for path in (self.manifest_path(key), self.archive_path(key)):
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-
-    def _remove_unused(self, folder: str) -> None:
-        """Remove what nobody has used or written for 30 days: packages for dev jobs, logs."""
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.stat().st_mtime < time.time() - KEPT_SECONDS:
-                    files.remove(entry.path)
-
-    def _remove_without_manifest(self) -> None:
-        """Remove archives whose build was killed before the manifest; a live build's is younger than a minute."""
-        with contextlib.suppress(OSError), os.scandir(os.path.join(self.build_dir, "archives")) as entries:
-            for entry in entries:
-                key = entry.name.removesuffix(".tar.gz")
-                old = entry.stat().st_ctime < time.time() - _ABANDONED_AFTER
-                if key != entry.name and old and not os.path.exists(self.manifest_path(key)):
-                    os.unlink(entry.path)
-
-
-class ChunkReader:
-    """Finds chunks by key in the latest archives.
-
-    It reads their manifests, the latest first, until nearly all chunks are found: reading one more takes about as
-    long as compressing a chunk or two.
-    """
-
-    def __init__(self, store: LocalStore, wanted: set[str], archives: list[str]) -> None:
-        self._store = store
-        self._known: dict[str, tuple[str, StoredChunk]] = {}
-        for archive in archives:
-            if len(wanted) - len(self._known) > _NOT_WORTH_A_MANIFEST or archive == archives[0]:
-                self._learn(archive, wanted)
-        self._open: dict[str, IO[bytes]] = {}
-        self._files = contextlib.ExitStack()
-
-    def __enter__(self) -> ChunkReader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._files.close()
-
-    def read(self, key: bytes) -> bytes | None:
-        """Return the compressed bytes of a chunk if an archive holds them unharmed."""
-        place = self._known.get(key.hex())
-        return None if place is None else self._bytes(*place)
-
-    def _learn(self, archive: str, wanted: set[str]) -> None:
-        try:
-            with open(self._store.manifest_path(archive), "rb") as file:
-                summary = manifests.decode_summary(file.read())
-        except (OSError, ArchiveError):
-            return
-        for chunk in summary.chunks:
-            if chunk.key in wanted:
-                self._known.setdefault(chunk.key, (archive, chunk))
-
-    def _bytes(self, archive: str, chunk: StoredChunk) -> bytes | None:
-        try:
-            file = self._open.get(archive)
-            if file is None:
-                file = self._files.enter_context(open(self._store.archive_path(archive), "rb"))  # noqa: SIM115
-                self._open[archive] = file
-            data = os.pread(file.fileno(), chunk.size, chunk.offset)
-        except OSError:
-            return None
-        return data if xxh3_128_hexdigest(data) == chunk.hash else None
 
 
 def _file_hash(path: str) -> str:
