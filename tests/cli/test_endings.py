@@ -112,7 +112,9 @@ def closed_early(pipeline: Pipeline, *arguments: str, stderr: bool) -> tuple[int
     return process.returncode, said
 
 
-@pytest.mark.parametrize("arguments", [["build", "--json"], ["--help"], ["build", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["build", "--json"], ["build", "--json=events"], ["--help"], ["build", "--help"], ["--version"]]
+)
 def test_output_closed_early_is_no_traceback(pipeline: Pipeline, arguments: list[str]) -> None:
     code, said = closed_early(pipeline, *arguments, stderr=False)
     assert said == ""

@@ -37,9 +37,9 @@ def command(options: Options, target: str | None, ignored: bool, as_json: bool) 
     if ignored:
         if target is None:
             # ytbuild's own copy of ytjobs is nobody's to keep clean.
-            chosen = [found for found in chosen if found.name != _OWN]
+            chosen = [one for one in chosen if one.name != _OWN]
         left_out = [
-            (tree, item) for found in chosen for tree in plan.trees.get(found.name, ()) for item in tree.ignored()
+            (tree, item) for one in chosen for tree in plan.trees.get(one.name, ()) for item in tree.ignored()
         ]
         _list_ignored(left_out, as_json, options.reporter.verbose)
         options.reporter.line(f"{plural(len(left_out), 'path')} left out of {plural(len(chosen), 'target')}")
@@ -47,20 +47,20 @@ def command(options: Options, target: str | None, ignored: bool, as_json: bool) 
     if as_json:
         print_json(as_data(plan, chosen))
     else:
-        for found in chosen:
-            _list_members(found)
-    files, total = sum(found.files for found in chosen), sum(found.size for found in chosen)
+        for one in chosen:
+            _list_members(one)
+    files, total = sum(one.files for one in chosen), sum(one.size for one in chosen)
     options.reporter.line(f"{plural(len(chosen), 'target')}, {plural(files, 'file')}, {size(total)}")
 
 
 def _chosen(plan: Plan, name: str | None) -> list[Target]:
-    found = [target for target in plan.targets if name in (None, target.name)]
-    if not found:
+    chosen = [target for target in plan.targets if name in (None, target.name)]
+    if not chosen:
         names = [target.name for target in plan.targets]
         raise UnknownTargetError(
             f"there is no target {name!r}", closest(str(name), names) or f"the targets are {', '.join(names)}"
         )
-    return found
+    return chosen
 
 
 def _list_members(target: Target) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ytbuild.api import Workspace
 from ytbuild.cli.text_reporter import PlainReporter, TerminalReporter, Words
 
 if TYPE_CHECKING:
+    from ytbuild.api import Workspace
     from ytbuild.cli.json_reporter import Fields, JsonReporter
     from ytbuild.graph.plan import Planner
     from ytbuild.run.stage_registry import PipelineScript
@@ -55,6 +55,8 @@ class Options:
 
     def workspace(self, words: Words) -> Workspace:
         """Return the pipeline, with a reporter that puts events in these words."""
+        from ytbuild.api import Workspace
+
         self.reporter.words = words
         return Workspace(self.directory, self.config, self.overrides, self.reporter)
 

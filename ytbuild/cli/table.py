@@ -182,4 +182,4 @@ class _Tables:
 
 def _line(row: dict[str, Any], unprintable: re.Pattern[str]) -> bytes:
     text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-    return unprintable.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode() + b"\n"
+    return unprintable.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode() + b"\n"

@@ -8,13 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from ytbuild.base.errors import YtbuildError
-from ytbuild.base.reporter import Event, Warned
 from ytbuild.base.text import size
+
+if TYPE_CHECKING:
+    from ytbuild.base.errors import YtbuildError
+    from ytbuild.base.reporter import Event
 
 _WIDTH = 24
 _INTERVAL = 0.1
@@ -38,6 +40,9 @@ class PlainReporter:
 
     def event(self, event: Event) -> None:
         """Say what happened."""
+        # Imported here: `ytbuild --help` has no events.
+        from ytbuild.base.reporter import Warned
+
         with self._lock:
             if isinstance(event, Warned):
                 self.warning(event.message)
@@ -93,7 +98,7 @@ class PlainReporter:
             click.echo(text, err=True)
 
 
-Words = Mapping[type[Event], Callable[[Any, PlainReporter], None]]
+Words = Mapping["type[Event]", Callable[[Any, PlainReporter], None]]
 """How a command puts events, by their classes."""
 
 
