@@ -211,9 +211,9 @@ def test_a_child_whose_status_is_lost_has_failed(tmp_path: Path, monkeypatch: py
 
 
 def test_a_child_for_which_somebody_else_waited_does_not_count_as_success(tmp_path: Path) -> None:
-    child = started(tmp_path, "sleep 0.2; exit 3")
+    child = started(tmp_path, "echo $$ >pid; sleep 0.2; exit 3")
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(-1, 0)
+        os.waitpid(pid(tmp_path), 0)
     assert child.wait() in (ExitStatus(3), ExitStatus(None))
 
 

@@ -1,4 +1,4 @@
-"""Stopping work that no signal reaches: a query or a sort inside DuckDB."""
+"""Telling work in another thread to stop: a query or sort in DuckDB, which no signal reaches, or a child process."""
 
 from __future__ import annotations
 
