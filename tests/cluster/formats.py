@@ -14,18 +14,18 @@ from tests.cluster.values import plain, text_key
 _JSON_SPACE = " \t\r\n"
 
 
+def header_format(text: str) -> Any:
+    """The format that a header names: the one place where a format's attributes are written in a text."""
+    return yson.loads(text.encode()) if text.startswith("<") else text
+
+
 def format_name(form: Any) -> str:
-    """`yson` or `json`, from a format with or without attributes."""
-    name = str(form) if form else "yson"
-    if name.startswith("<"):
-        return format_name(yson.loads(name.encode()))
-    return name
+    """`yson` or `json`, from a format with or without attributes; a text is all name, as for a proxy."""
+    return str(form) if form else "yson"
 
 
 def format_options(form: Any) -> dict[str, Any]:
     """The attributes of a format."""
-    if isinstance(form, str) and form.startswith("<"):
-        form = yson.loads(form.encode())
     return dict(plain(getattr(form, "attributes", None) or {}))
 
 

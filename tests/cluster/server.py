@@ -153,7 +153,7 @@ async def _command(web_request: web.Request) -> web.StreamResponse:
 
 async def _parameters(request: web.Request, command: Command) -> dict[str, Any]:
     """Query string < header < body."""
-    form = request.headers.get("X-YT-Header-Format", "<format=text>yson")
+    form = formats.header_format(request.headers.get("X-YT-Header-Format", "<format=text>yson"))
     parameters: dict[str, Any] = dict(request.query)
     sources = [request.headers.get("X-YT-Parameters", "").encode("utf-8", "surrogateescape")]
     if command.input_type == "null" and request.method == "POST":

@@ -94,7 +94,7 @@ async def stream(
     """A heavy answer, chunked; a fault may cut it short."""
     headers = {"Content-Type": "application/octet-stream"}
     if request.response_parameters:
-        form = web_request.headers.get("X-YT-Header-Format", "<format=text>yson")
+        form = formats.header_format(web_request.headers.get("X-YT-Header-Format", "<format=text>yson"))
         headers["X-YT-Response-Parameters"] = formats.dumps(request.response_parameters, form).decode("latin-1")
     if fault is not None:
         return await _broken_stream(web_request, headers, b"".join([piece async for piece in pieces]), fault)

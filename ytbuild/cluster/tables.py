@@ -12,6 +12,7 @@ from ytbuild.base.errors import ClusterError, TableError
 from ytbuild.cluster import nodes, pieces
 from ytbuild.cluster.connection import Connection
 from ytbuild.cluster.error_codes import RESOLVE_ERROR
+from ytbuild.cluster.yson import json_format
 from ytbuild.rows import cluster_json
 from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 
@@ -49,7 +50,7 @@ def write(
         parameters = {
             "path": table,
             "transaction_id": transaction,
-            "input_format": cluster_json.WRITTEN,
+            "input_format": json_format(cluster_json.WRITTEN_WITH),
             "table_writer": {"max_row_weight": DEFAULT_MAX_ROW_WEIGHT},
         }
         content = itertools.chain([first], content)
@@ -144,7 +145,7 @@ class _Download:
         ranges = [{"lower_limit": {"row_index": self.done}}]
         parameters = {
             "path": to_yson_type(self.node, attributes={"ranges": ranges}),
-            "output_format": cluster_json.READ,
+            "output_format": json_format(cluster_json.READ_WITH),
             "transaction_id": self.transaction,
         }
         return make_request(

@@ -71,6 +71,14 @@ def _without_attributes(value: Any) -> Any:
     return float(value) if isinstance(value, float) else None
 
 
+def json_format(attributes: Mapping[str, Any]) -> Any:
+    """Return the format `json` with attributes, ready to be sent.
+
+    Not as the text `<…>json`: a proxy takes that for the name of a format, which it does not know.
+    """
+    return typed(rich("json", **attributes))
+
+
 def typed(value: Any) -> Any:
     """Return a plain value in the official client's types, ready to be sent."""
     if isinstance(value, Mapping):

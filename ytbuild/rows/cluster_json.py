@@ -2,7 +2,7 @@
 
 JSON in both directions, whether or not YSON bindings are installed: what a table gives must not depend on that. It
 keeps integers, floats (the cluster always writes a point or an exponent) and texts apart. Texts are written as UTF-8
-(`encode_utf8=%false`); they are read byte by byte (`encode_utf8=%true`, each byte one character), so that those that
+(`encode_utf8` is false); they are read byte by byte (it is true, each byte one character), so that those that
 are no UTF-8 come out as `bytes` and do not fail the whole table. The cluster's JSON gives names that begin with `$` a
 second one.
 """
@@ -15,8 +15,9 @@ from typing import Any
 from ytbuild.rows import decode, encode
 from ytbuild.rows.row import Row
 
-WRITTEN = "<encode_utf8=%false>json"
-READ = "<encode_utf8=%true>json"
+WRITTEN_WITH = {"encode_utf8": False}
+READ_WITH = {"encode_utf8": True}
+"""Attributes of the cluster's format `json`, for rows that are written and for rows that are read."""
 
 
 def encoded(row: Any, number: int, table: str) -> bytes:

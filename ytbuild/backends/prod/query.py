@@ -17,6 +17,7 @@ from ytbuild.cluster import web_interface
 from ytbuild.cluster.commands import Command
 from ytbuild.cluster.connection import Connection
 from ytbuild.cluster.error_tree import plain as plain_error
+from ytbuild.cluster.yson import json_format
 from ytbuild.rows import cluster_json
 from ytbuild.rows.row import Row
 
@@ -125,7 +126,7 @@ class QueryOperation(PolledHandle):
         parameters = {
             "query_id": self.id,
             "result_index": self._results - 1,
-            "output_format": cluster_json.READ,
+            "output_format": json_format(cluster_json.READ_WITH),
             **_STAGE,
         }
         content = self._connection.read("read_query_result", parameters)
