@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from tests import house
 from tests.docs import pages
 
 TEXT = pages.read(pages.DOCS / "architecture.md")
+# What a user's pipeline has.
+USERS_FILES = ("pipeline.py", "stage.py", "config.yaml", "configs/config.yaml", ".ytignore")
 
 
 def room(path: str) -> str:
@@ -25,7 +30,8 @@ def test_every_room_has_one_sentence() -> None:
         assert cells[1].endswith(".") and not re.search(r"\. [A-Z]", cells[1]), cells[1]
 
 
-def test_every_file_that_the_page_names_exists() -> None:
-    for path in pages.code_spans(TEXT):
-        if re.fullmatch(r"[a-z_/]+(\.py|/)", path) and path not in ("pipeline.py", "stage.py"):  # the user's
+@pytest.mark.parametrize("page", [pages.DOCS / "architecture.md", pages.ROOT / "CONTRIBUTING.md"], ids=pages.shown)
+def test_every_file_that_the_page_names_exists(page: Path) -> None:
+    for path in pages.code_spans(pages.read(page)):
+        if re.fullmatch(r"[\w/.-]+(\.(py|md|yaml)|/)", path) and path not in USERS_FILES:
             assert (house.PACKAGE / path).exists() or (house.ROOT / path).exists(), path
