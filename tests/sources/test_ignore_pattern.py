@@ -12,7 +12,7 @@ from pathspec import PathSpec
 
 from tests.planning import SRC, members
 from tests.support import Pipeline, clean_environment
-from ytbuild.sources.fingerprints import QUIET_NS
+from ytbuild.sources.fingerprint_index import QUIET_NS
 from ytbuild.sources.ignore_pattern import NAME
 
 pytestmark = pytest.mark.quick

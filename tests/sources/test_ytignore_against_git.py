@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import clean_environment
 from ytbuild.base.errors import SourceError
-from ytbuild.sources.fingerprints import FingerprintIndex
+from ytbuild.sources.fingerprint_index import FingerprintIndex
 from ytbuild.sources.ignore_rules import BuiltinRules
 from ytbuild.sources.source_tree import Source
 from ytbuild.sources.tree_scanner import TreeScanner

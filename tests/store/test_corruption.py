@@ -17,7 +17,7 @@ from tests.support import Pipeline
 from tests.trees import built, digest, fill, fresh_archive, gunzipped, summary, temporary_files, text
 from ytbuild.archive import manifest
 from ytbuild.base import cachefile
-from ytbuild.sources.fingerprints import FingerprintIndex
+from ytbuild.sources.fingerprint_index import FingerprintIndex
 from ytbuild.store.local import LocalStore
 
 Damage = Callable[[Path], None]

@@ -26,7 +26,8 @@ from ytbuild.graph.layout import Placed
 from ytbuild.graph.rules import Rules
 from ytbuild.graph.target import Member, Target, TargetInputs, archive_key, target_key
 from ytbuild.graph.wrappers import Wrapper
-from ytbuild.sources.fingerprints import FingerprintIndex, is_executable
+from ytbuild.sources.fingerprint_index import FingerprintIndex
+from ytbuild.sources.fingerprints import is_executable
 from ytbuild.sources.ignore_rules import BuiltinRules
 from ytbuild.sources.source_tree import Source, SourceTree
 from ytbuild.sources.tree_scanner import HashedFile, TreeScanner

@@ -10,15 +10,8 @@ from ytbuild.base.cachefile import dumps, loads
 from ytbuild.base.errors import FileNameError, SpecialFileError, SymlinkError
 from ytbuild.base.text import quote
 from ytbuild.sources.directory_listing import DirectoryListing, is_always_left_out
-from ytbuild.sources.fingerprints import (
-    Fingerprint,
-    FingerprintIndex,
-    Hashed,
-    changed_ns,
-    hash_content,
-    is_executable,
-    is_regular,
-)
+from ytbuild.sources.fingerprint_index import FingerprintIndex
+from ytbuild.sources.fingerprints import Fingerprint, Hashed, changed_ns, hash_content, is_executable, is_regular
 from ytbuild.sources.ignore_rules import IgnoreRules
 from ytbuild.sources.source_tree import NEVER_SHIPPED, DirectoryRecord, FileItem, IgnoredItem, LinkItem, Source
 

@@ -12,7 +12,7 @@ from typing import Any
 import pathspec
 from pathspec.util import register_pattern
 
-from ytbuild.sources.ignore_line import parse_line
+from ytbuild.sources.ignore_line import IgnoreLine, parse_line
 
 NAME = "ytignore"
 
@@ -30,14 +30,14 @@ class IgnorePattern(pathspec.RegexPattern):
 
     def __init__(self, text: str) -> None:
         line = parse_line(text.encode(), 0)
-        if line is None:
-            super().__init__(None)
-            return
-        # No pattern of a name reaches over a slash, and none matches without the last component of a directory.
-        above = b"(?:.*/)?(?!.*/.)" if line.basename else b""
-        end = b"/" if line.directories_only else b"/?"
-        regex = rb"\A%s(?:%s)(?<!/)%s\Z" % (above, line.body, end)
-        super().__init__(re.compile(regex.decode("latin-1"), re.DOTALL), include=not line.negated)
+        regex, include = (rb"(?!)", None) if line is None else (_regex(line), not line.negated)
+        super().__init__(re.compile(regex.decode("latin-1"), re.DOTALL), include)
+
+
+def _regex(line: IgnoreLine) -> bytes:
+    # No pattern of a name reaches over a slash, and none matches without the last component of a directory.
+    above = b"(?:.*/)?(?!.*/.)" if line.basename else b""
+    return rb"\A%s(?:%s)(?<!/)%s\Z" % (above, line.body, b"/" if line.directories_only else b"/?")
 
 
 register_pattern(NAME, IgnorePattern, override=True)

@@ -7,7 +7,7 @@ import os
 
 from ytbuild.base.errors import SourceError
 from ytbuild.base.text import quote
-from ytbuild.sources.fingerprints import FingerprintIndex
+from ytbuild.sources.fingerprint_index import FingerprintIndex
 from ytbuild.sources.ignore_rules import BuiltinRules
 from ytbuild.sources.source_tree import Source
 from ytbuild.sources.tree_scanner import TreeScanner

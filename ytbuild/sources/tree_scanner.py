@@ -12,7 +12,8 @@ from ytbuild.base.errors import SourceError
 from ytbuild.base.text import quote
 from ytbuild.sources.directory_listing import is_always_left_out, list_directory
 from ytbuild.sources.directory_scan import Directory, DirectoryScan, check_name, special_file
-from ytbuild.sources.fingerprints import FingerprintIndex, Hashed, fingerprint_of, is_executable, is_regular
+from ytbuild.sources.fingerprint_index import FingerprintIndex
+from ytbuild.sources.fingerprints import Hashed, fingerprint_of, is_executable, is_regular
 from ytbuild.sources.ignore_file import IGNORE_FILE, read_bytes
 from ytbuild.sources.ignore_rules import BuiltinRules, IgnoreChain, IgnoreRules
 from ytbuild.sources.source_tree import DirectoryRecord, Source, SourceFile, SourceTree

@@ -21,7 +21,8 @@ from ytbuild.archive.manifest import Manifest, Summary
 from ytbuild.base import files, locks
 from ytbuild.base.errors import ArchiveError
 from ytbuild.config.stage import ARCHIVE_NAME
-from ytbuild.sources.fingerprints import FingerprintIndex, fingerprint_of
+from ytbuild.sources.fingerprint_index import FingerprintIndex
+from ytbuild.sources.fingerprints import fingerprint_of
 
 _FOLDERS = ("archives", "manifests", "log")
 _READ_SIZE = 1 << 20

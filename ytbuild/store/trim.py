@@ -7,7 +7,7 @@ import os
 import time
 
 from ytbuild.base import files
-from ytbuild.sources.fingerprints import FingerprintIndex
+from ytbuild.sources.fingerprint_index import FingerprintIndex
 from ytbuild.store.local import LocalStore
 
 KEPT_BUILDS = 10

@@ -16,8 +16,9 @@ from tests.support import Pipeline, clean_environment
 from tests.trees import built, fill
 from ytbuild.base.errors import SourceError
 from ytbuild.graph.plan import Planner
-from ytbuild.sources import fingerprints, tree_scanner
-from ytbuild.sources.fingerprints import Fingerprint, FingerprintIndex
+from ytbuild.sources import fingerprint_index, fingerprints, tree_scanner
+from ytbuild.sources.fingerprint_index import FingerprintIndex
+from ytbuild.sources.fingerprints import Fingerprint
 
 pytestmark = pytest.mark.quick
 
@@ -66,7 +67,8 @@ def test_the_command_sees_a_same_size_edit(pipeline: Pipeline) -> None:
 def index_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], FingerprintIndex]:
     """Indexes whose scan begins some seconds after `CHANGED`, with a file system that says `FAKE` of every file."""
     (tmp_path / ".build").mkdir()
-    monkeypatch.setattr(fingerprints, "fingerprint_of", lambda status: FAKE)
+    for module in (fingerprints, fingerprint_index):
+        monkeypatch.setattr(module, "fingerprint_of", lambda status: FAKE)
     monkeypatch.setattr(FingerprintIndex, "_skew_ns", lambda self: 0)
 
     def make(seconds: float) -> FingerprintIndex:
@@ -175,7 +177,7 @@ import json, os, sys, time
 import ytbuild.cli.build
 from ytbuild.build import build_archive
 from ytbuild.graph import plan
-from ytbuild.sources.fingerprints import FingerprintIndex
+from ytbuild.sources.fingerprint_index import FingerprintIndex
 plan.FingerprintIndex = lambda folder: FingerprintIndex(folder, lambda: time.time_ns() + 10**10)
 root = sys.argv[1]
 opened = []
