@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import os
@@ -19,6 +20,7 @@ _WORDS = [f"{number * 7919 % 10007:x}" for number in range(4000)]
 Snapshot = dict[str, tuple[str, str, bytes]]
 
 
+@functools.lru_cache(maxsize=8)
 def text(size: int, seed: int) -> bytes:
     """Return `size` bytes that look like code: lines of words, the same for the same seed."""
     source = random.Random(seed)

@@ -36,6 +36,7 @@ def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluste
     real = RealCluster.from_environment()
     if real is not None:
         yield real
+        real.stop()
         return
     with Cluster.start(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
@@ -67,24 +68,21 @@ def cypress(any_cluster: Cluster | RealCluster) -> Iterator[str]:
     from yt.wrapper.errors import YtCypressTransactionLockConflict
 
     folder = f"{any_cluster.root}/ytbuild-test-{secrets.token_hex(6)}"
-    client = any_cluster.client()
-    client.create("map_node", folder, recursive=True)
+    any_cluster.keeper.create("map_node", folder, recursive=True)
     yield folder
     if not isinstance(any_cluster, Cluster):
-        client.remove(folder, recursive=True, force=True)
+        any_cluster.keeper.remove(folder, recursive=True, force=True)
         return
     any_cluster.reset()
     # A test may have left a transaction open; nothing of it reaches other tests.
     with contextlib.suppress(YtCypressTransactionLockConflict):
-        any_cluster.client().remove(folder, recursive=True, force=True)
+        any_cluster.keeper.remove(folder, recursive=True, force=True)
 
 
 @pytest.fixture(scope="module")
 def module_cypress(running_cluster: Cluster | RealCluster) -> Iterator[str]:
     """A fresh folder on the cluster, removed when all tests of the file have run."""
     folder = f"{running_cluster.root}/ytbuild-test-{secrets.token_hex(6)}"
-    running_cluster.client().create("map_node", folder, recursive=True)
-    running_cluster.close_clients()
+    running_cluster.keeper.create("map_node", folder, recursive=True)
     yield folder
-    running_cluster.client().remove(folder, recursive=True, force=True)
-    running_cluster.close_clients()
+    running_cluster.keeper.remove(folder, recursive=True, force=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ytbuild.base.mappings import merged
 
@@ -33,6 +34,22 @@ FAST: dict[str, Any] = {
 }
 
 
+@functools.cache
+def _known_keys() -> frozenset[str]:
+    from yt.wrapper.default_config import get_default_config
+
+    return frozenset(get_default_config())
+
+
+def new_client(address: str, token: str, config: dict[str, Any]) -> YtClient:
+    """Return an official client with this configuration; keys that the installed one does not know are left out."""
+    from yt.wrapper import YtClient
+
+    # The oldest client that is supported does not know all keys.
+    config = {name: value for name, value in config.items() if name in _known_keys()}
+    return YtClient(proxy=address, token=token, config=config)
+
+
 class Clients:
     """The official clients that were made for a test, to be closed after it.
 
@@ -41,16 +58,16 @@ class Clients:
 
     address: str
     token: str
+    settings: ClassVar[dict[str, Any]] = {}
+
+    @functools.cached_property
+    def keeper(self) -> YtClient:
+        """A client for what stands around tests, open until the session ends: making one takes 10 ms."""
+        return new_client(self.address, self.token, self.settings)
 
     def make(self, config: dict[str, Any], token: str | None = None) -> YtClient:
         """A new client."""
-        from yt.wrapper import YtClient
-        from yt.wrapper.default_config import get_default_config
-
-        # The oldest client that is supported does not know all keys.
-        known = get_default_config()
-        config = {name: value for name, value in config.items() if name in known}
-        client = YtClient(proxy=self.address, token=token or self.token, config=config)
+        client = new_client(self.address, token or self.token, config)
         self.__dict__.setdefault("made", []).append(client)
         return client
 
@@ -76,6 +93,7 @@ class Cluster(Clients):
     process: subprocess.Popen[bytes]
     address: str
     token: str = TOKEN
+    settings = FAST
     is_real = False
     root = "//tmp"
 
@@ -100,6 +118,7 @@ class Cluster(Clients):
     def stop(self) -> None:
         """End the process and wait for it."""
         self.close_clients()
+        close(self.keeper)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -112,7 +131,7 @@ class Cluster(Clients):
 
     def client(self, *, token: str | None = None, **config: Any) -> YtClient:
         """The official client, with FAST and then `config` applied."""
-        return self.make(merged(FAST, config), token)
+        return self.make(merged(self.settings, config), token)
 
     def plain_client(self, **config: Any) -> YtClient:
         """The official client with its own defaults."""
@@ -199,3 +218,4 @@ class RealCluster(Clients):
     def stop(self) -> None:
         """Nothing was started but clients."""
         self.close_clients()
+        close(self.keeper)

@@ -81,10 +81,10 @@ class Place:
     folder: str
     built: Built
 
-    @cached_property
+    @property
     def client(self) -> Any:
         """The official client."""
-        return self.cluster.client()
+        return self.cluster.keeper
 
     @property
     def archive(self) -> str:
@@ -107,11 +107,8 @@ class Place:
 
     def below(self, name: str) -> Place:
         """The same pipeline, and an empty folder below this one."""
-        place = replace(self, folder=f"{self.folder}/{name}")
-        self.client.create("map_node", place.folder)
-        # Making a client takes as long as a small upload.
-        place.__dict__["client"] = self.client
-        return place
+        self.client.create("map_node", f"{self.folder}/{name}")
+        return replace(self, folder=f"{self.folder}/{name}")
 
     def rebuilt(self) -> Place:
         """The same place with the pipeline built anew."""

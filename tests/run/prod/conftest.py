@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.running import Cluster, RealCluster, close
+from tests.cluster.running import Cluster, RealCluster
 from tests.run.prod.place import ROWS, Place
 from tests.support import Pipeline
 
@@ -16,9 +16,7 @@ def prepared(cluster: Cluster | RealCluster, folder: str, pipeline: Pipeline) ->
     place = Place(cluster, folder, pipeline)
     place.configure()
     place.operations(MAP)
-    client = cluster.client()
-    client.create("map_node", folder, recursive=True, ignore_existing=True)
-    close(client)
+    cluster.keeper.create("map_node", folder, recursive=True, ignore_existing=True)
     place.put("input", ROWS)
     place.put("output", [{"old": True}])
     return place

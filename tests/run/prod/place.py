@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cluster.running import Cluster, RealCluster, close
+from tests.cluster.running import Cluster, RealCluster
 from tests.run.stages import until
 from tests.support import Pipeline, clean_environment
 
@@ -118,18 +118,12 @@ class Place:
 
     def put(self, name: str, rows: Sequence[Row]) -> None:
         """Write a table of the folder with the official client."""
-        client = self.cluster.client()
-        client.write_table(f"{self.folder}/{name}", rows, format=_json())
-        close(client)
+        self.cluster.keeper.write_table(f"{self.folder}/{name}", rows, format=_json())
 
     def get(self, name: str) -> list[Row] | None:
         """Return the rows of a table of the folder, None when there is none."""
-        client = self.cluster.client()
-        try:
-            path = f"{self.folder}/{name}"
-            return list(client.read_table(path, format=_json())) if client.exists(path) else None
-        finally:
-            close(client)
+        client, path = self.cluster.keeper, f"{self.folder}/{name}"
+        return list(client.read_table(path, format=_json())) if client.exists(path) else None
 
     def started(self) -> list[dict[str, Any]]:
         """Return the operations of this folder on the stand-in, in the order in which they were started."""
