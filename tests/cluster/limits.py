@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.errors import access_denied, account_limit, not_authenticated
+from tests.cluster.errors import CROSS_CELL_FORBIDDEN, ClusterError, access_denied, account_limit, not_authenticated
 from tests.cluster.nodes import Chunk, Node
 from tests.cluster.requests import Request
 from tests.cluster.tree import Tree
@@ -28,6 +28,7 @@ class Limits:
         self.space: int | None = None
         self.denied: list[tuple[str, str]] = []
         self.tokens: set[str] | None = None
+        self.portals: list[str] = []
 
     def check_space(self, more: int) -> None:
         """ClusterError 902 when `more` bytes do not fit any more."""
@@ -60,6 +61,17 @@ class Limits:
                 if inside and (permission == "all" or is_volatile):
                     raise access_denied(request.user, path, "write" if is_volatile else "read")
 
+    def check_cells(self, source: str, destination: str, request: Request) -> None:
+        """ClusterError 1002 when a copy leads to another cell and does not say that it may."""
+        cells = {
+            next((portal for portal in self.portals if path.startswith(portal)), "") for path in (source, destination)
+        }
+        if len(cells) > 1 and not request.get("enable_cross_cell_copying", True):
+            raise ClusterError(
+                CROSS_CELL_FORBIDDEN,
+                f'Cross-cell "{request.command}" command is explicitly disabled by request options',
+            )
+
     def check_token(self, token: str | None) -> None:
         """ClusterError 900 for a token that is not known."""
         if token == WRONG_TOKEN or (self.tokens is not None and token not in self.tokens):
@@ -78,4 +90,8 @@ def _tokens(state: State, payload: Any) -> None:
     state.limits.tokens = None if payload.get("valid") is None else set(payload["valid"])
 
 
-CONTROL = {"quota": _quota, "acl": _acl, "tokens": _tokens}
+def _portals(state: State, payload: Any) -> None:
+    state.limits.portals = list(payload.get("paths", []))
+
+
+CONTROL = {"quota": _quota, "acl": _acl, "tokens": _tokens, "portals": _portals}

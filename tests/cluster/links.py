@@ -57,6 +57,7 @@ def _copy(state: State, request: Request, moving: bool) -> Any:
         if above is source:
             raise generic("Cannot move a node to its descendant")
         above = above.parent
+    state.limits.check_cells(place.path.text, RichPath.of(request.parameters["source_path"]).text, request)
     if moving:
         for each in state.tree.subtree(source, tx):
             state.tree.lock(each, tx, "exclusive")

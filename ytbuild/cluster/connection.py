@@ -17,7 +17,7 @@ from ytbuild.base.errors import ClusterError
 from ytbuild.base.reporter import SILENT, Event, Reporter
 from ytbuild.cluster import client_log, error_messages
 from ytbuild.cluster.commands import Answer, Command
-from ytbuild.cluster.error_codes import TOO_MANY_REQUESTS
+from ytbuild.cluster.error_codes import NOT_TAKEN
 from ytbuild.cluster.masking import Mask
 from ytbuild.cluster.official_client import Clients
 from ytbuild.cluster.transactions import Transactions
@@ -159,12 +159,12 @@ class Connection:
         """Send many light commands in as few requests as possible; they run in no order. Never raises for one of
         them: each answer has its own error.
 
-        Those that the cluster did not take because of too many others are sent again; the client does so by itself
-        only for single commands.
+        Those that the cluster did not take because it is overloaded are sent again; the client does so by itself only
+        for single commands.
         """
         answers = self._batch(commands)
         backoff = self.backoff()
-        while refused := [index for index, answer in enumerate(answers) if answer.has(*TOO_MANY_REQUESTS)]:
+        while refused := [index for index, answer in enumerate(answers) if answer.has(*NOT_TAKEN)]:
             if not backoff.wait():
                 break
             for index, answer in zip(refused, self._batch([commands[index] for index in refused]), strict=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from ytbuild.base.errors import ClusterError, ConfigError, TableError
 from ytbuild.cluster.commands import Command
 from ytbuild.cluster.connection import Connection
-from ytbuild.cluster.error_codes import ALREADY_EXISTS, RESOLVE_ERROR
+from ytbuild.cluster.error_codes import ALREADY_EXISTS, CROSS_CELL_FORBIDDEN, RESOLVE_ERROR
 
 _NODE_TYPES = ("map_node", "table", "file")
 
@@ -125,7 +126,7 @@ def move(connection: Connection, source: str, destination: str, *, force: bool) 
         raise TableError(f"cannot move {source} to {destination}: one lies in the other", "choose another path")
     parameters = {"source_path": source, "destination_path": destination, "recursive": True, "force": force}
     try:
-        connection.command("move", parameters)
+        _move(connection, parameters)
     except ClusterError as error:
         if RESOLVE_ERROR in error.codes and not exists(connection, source):
             raise missing(source) from None
@@ -134,3 +135,20 @@ def move(connection: Connection, source: str, destination: str, *, force: bool) 
                 f"there is something at {destination} already", "move with force=True to replace it"
             ) from None
         raise
+
+
+def _move(connection: Connection, parameters: Mapping[str, Any]) -> None:
+    """Move within a cell of the master, or else between two, where no lost answer can be asked for again: what was
+    done then goes with its own transaction, as in the official client."""
+    try:
+        connection.command("move", {**parameters, "enable_cross_cell_copying": False})
+    except ClusterError as error:
+        if CROSS_CELL_FORBIDDEN not in error.codes:
+            raise
+        connection.repeated(partial(_move_between_cells, connection, parameters))
+
+
+def _move_between_cells(connection: Connection, parameters: Mapping[str, Any]) -> None:
+    with connection.transactions.new(f"ytbuild: move {parameters['source_path']}") as transaction:
+        within = {"enable_cross_cell_copying": True, "transaction_id": transaction}
+        connection.command("move", {**parameters, **within}, repeat=False)

@@ -252,7 +252,14 @@ def test_columns_that_go_downwards_say_so() -> None:
     down = {"name": "b", "sort_order": "descending"}
     assert body(spec("sort", sort_by=("a", "b"), descending=("b",)))["sort_by"] == ["a", down]
     sent = body(spec("map_reduce", reduce_by=("b",), sort_by=("b", "a"), descending=("b",)))
-    assert (sent["reduce_by"], sent["sort_by"]) == ([down], [down, "a"])
+    assert sent["sort_by"] == [down, "a"]
+
+
+def test_a_map_reduces_groups_are_plain_names_whichever_way_their_columns_go() -> None:
+    sent = body(spec("map_reduce", reduce_by=("b",), sort_by=("b", "a"), descending=("b",)))
+    assert sent["reduce_by"] == ["b"]
+    sent = body(spec("reduce", reduce_by=("b",), sort_by=("b", "a"), descending=("b",)))
+    assert sent["reduce_by"] == [{"name": "b", "sort_order": "descending"}]
 
 
 def test_reducers_rows_are_sorted_by_their_groups_unless_said_otherwise() -> None:

@@ -157,6 +157,7 @@ def _reduce(start: Start) -> Prepared:
 
 
 def _map_reduce(start: Start) -> Prepared:
+    specs.check_names(start.spec, "reduce_by")
     reduce_by, sort_by = _keys(start)
     outputs = start.outputs()
     direct = specs.integer(start.spec, "mapper_output_table_count", 0)

@@ -107,6 +107,13 @@ def columns(spec: dict[str, Any], key: str) -> Keys:
     return sort_columns(spec.get(key) or required(spec, key))
 
 
+def check_names(spec: dict[str, Any], key: str) -> None:
+    """Refuse columns with an order where only names are read."""
+    names = spec.get(key) or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise bad_spec(f'Error reading parameter "/{key}": expected a list of strings, actual {names!r}')
+
+
 def user_job(spec: dict[str, Any], name: str, where: str = "") -> UserJob:
     """A user job: mapper, reducer or a task."""
     place = f"{where}/{name}"

@@ -130,7 +130,9 @@ def _of_reduce(spec: OperationSpec, jobs: list[dict[str, Any]]) -> dict[str, Any
 
 def _of_map_reduce(spec: OperationSpec, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     counted = _counted("map_job_count", spec.legs[0])
-    return _tables(spec) | _keys(spec) | counted | {"mapper": jobs[0], "reducer": jobs[1]}
+    # Unlike reduce's, which has sort columns, its reduce_by is a list of names: TMapReduceOperationSpec in YTsaurus.
+    keys = _keys(spec) | {"reduce_by": list(spec.reduce_by)}
+    return _tables(spec) | keys | counted | {"mapper": jobs[0], "reducer": jobs[1]}
 
 
 def _of_sort(spec: OperationSpec, _: list[dict[str, Any]]) -> dict[str, Any]:
