@@ -34,6 +34,9 @@ _COPY = "cat"
 _SUM = "cat >/dev/null; echo '{\"n\": 1}'"
 _ODD_ROWS = [{"text": "caf\u00e9 \u20ac"}, {"int": 1, "max": 2**64 - 1, "share": 0.5, "$a": [None]}]
 
+_PATIENT: dict[str, Any] = {"retry_seconds": 100, "client_config": {}}
+"""A request that is slow is not one that has failed: what is sent should not depend on the machine."""
+
 _REFUSED = ("fails", "aborted")
 """How the names of those calls end that raise an error."""
 
@@ -61,11 +64,11 @@ def _uploads(cluster: Cluster, through: Cluster, folder: Path) -> Iterator[tuple
     place = UploadPlace(cluster, f"{_FOLDER}/build", Built.of(pipeline))
 
     def upload() -> None:
-        place.upload(address=through.address)
+        place.upload(address=through.address, **_PATIENT)
 
     yield "upload", upload
     yield "upload, nothing new", upload
-    with place.store(address=through.address) as store:
+    with place.store(address=through.address, **_PATIENT) as store:
         yield "upload, looked at", lambda: (store.keys(), store.newest(), store.read_manifest(place.built.key))
         yield "upload, refreshed", lambda: store.refresh(place.built.key)
     pipeline.configure("upload_paths: [{source: data}]")
@@ -81,7 +84,7 @@ def _client_calls(_: Cluster, through: Cluster, folder: Path) -> Iterator[tuple[
     table, other = f"{_FOLDER}/new/folder/table", f"{_FOLDER}/moved/table"
     (folder / "local").mkdir()
     (folder / "local" / "a.txt").write_bytes(b"content")
-    with connected(through) as connection, client_of(connection, folder / "of-client") as client:
+    with connected(through, **_PATIENT) as connection, client_of(connection, folder / "of-client") as client:
         local = Path(client._config.directory) / "local"
         (folder / "local").rename(local)
         yield "write_table", lambda: client.write_table(table, _ODD_ROWS, replication_factor=1)
@@ -102,7 +105,7 @@ def _client_calls(_: Cluster, through: Cluster, folder: Path) -> Iterator[tuple[
 
 
 def _operations(cluster: Cluster, through: Cluster, folder: Path) -> Iterator[tuple[str, Call]]:
-    with connected(through, pickling={"disable_module_upload": True}) as connection:
+    with connected(through, **_PATIENT, pickling={"disable_module_upload": True}) as connection:
         place = Place(connection, cluster, _FOLDER, folder / "log")
         tables = {"input_table": f"{_FOLDER}/in", "reduce_by": ("n",)}
         link = f"{_FOLDER}/link"
@@ -179,7 +182,7 @@ def _queries(cluster: Cluster, through: Cluster, folder: Path) -> Iterator[tuple
         {"contains": "SELECT slowly", "seconds": 60},
     ]
     cluster.control("queries", record=answers)
-    with connected(through) as connection, client_of(connection, folder / "of-queries") as client:
+    with connected(through, **_PATIENT) as connection, client_of(connection, folder / "of-queries") as client:
         yield "run_yql", lambda: client.run_yql("SELECT rows", "research", "64M")
         yield "run_yql that fails", lambda: client.run_yql("SELECT error")
         slow = replace(spec("yql"), query="SELECT slowly")
