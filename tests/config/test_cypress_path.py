@@ -57,7 +57,8 @@ def test_a_plain_path_is_its_own_spelling(text: str, names: tuple[str, ...]) -> 
         (r"//tmp/a\x2Fb", "a/b", r"//tmp/a\x2fb"),
         (r"//tmp/\xd0\xb6", "ж", "//tmp/ж"),
         ("//tmp/a\x1b\n", "a\x1b\n", r"//tmp/a\x1b\x0a"),
-        ("//tmp/a\x7f", "a\x7f", r"//tmp/a\x7f"),
+        ("//tmp/a\x7f\x9b", "a\x7f\x9b", r"//tmp/a\x7f\xc2\x9b"),
+        ("//tmp/a\u202eb", "a\u202eb", r"//tmp/a\xe2\x80\xaeb"),
         (r"//tmp/\\x41", r"\x41", r"//tmp/\\x41"),
     ],
 )
@@ -168,7 +169,7 @@ def test_a_local_files_name_is_escaped(relative: str, expected: str) -> None:
     assert cypress_path.below("//f", relative) == node_path(expected) == expected
 
 
-NAMES = ("a", "Ж", "b c", *r"""@&*\/[{]}<>"#""", "\x01", "\x7f", "x41", "..a")
+NAMES = ("a", "Ж", "b c", *r"""@&*\/[{]}<>"#""", "\x01", "\x7f", "\u202e", "x41", "..a")
 
 
 def random_names(seed: int) -> tuple[str, ...]:

@@ -22,7 +22,9 @@ HINT = "write a whole Cypress path, such as //tmp/me/data"
 
 _LITERAL = re.compile(r"(?:[^\\/@&*\[{]|\\[\\/@&*\[{]|\\x[0-9a-fA-F]{2})*")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))")
-_ESCAPED = re.compile(r"[\\/@&*\[{\0-\x1f\x7f]")
+_SPECIAL = "\\@&*[{"
+# Beside those a slash, and what could rewrite a terminal's line: paths are shown as they are.
+_ESCAPED = re.compile(r"[\\@&*\[{/\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _YSON_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[<{\[(]|[>}\])]', re.DOTALL)
 _PAIRS = {"<": ">", "{": "}", "[": "]", "(": ")"}
 _NOT_IN_A_NAME = {
@@ -134,9 +136,11 @@ def _name(text: str, literal: str, end: int) -> str:
 
 
 def _escaped(name: str) -> str:
-    return _ESCAPED.sub(
-        lambda match: f"\\x{ord(match[0]):02x}" if match[0] in "/\x7f" or match[0] < " " else f"\\{match[0]}", name
-    )
+    return _ESCAPED.sub(lambda match: _escape(match[0]), name)
+
+
+def _escape(char: str) -> str:
+    return f"\\{char}" if char in _SPECIAL else "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 def _closing(text: str, start: int) -> int:
