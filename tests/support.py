@@ -16,7 +16,6 @@ from typing import Any
 from tests.forkserver import ForkServer
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
-_READ_AT_START = ("HOME", "LANG", "LC_", "PYTHON")
 _TIMEOUT = 120
 _STARTING = threading.Lock()
 
@@ -71,12 +70,9 @@ def ytbuild(
     """Run `python -m ytbuild` with these variables alone and nothing to read.
 
     It is a fork of a process that has imported all before, or `own_process`: for tests of how the interpreter starts
-    and ends, and of imports. Variables that Python reads when it starts get an own process, too.
+    and ends, and of imports.
     """
-    if not own_process and not any(
-        name.startswith(_READ_AT_START) and value != clean_environment().get(name)
-        for name, value in environment.items()
-    ):
+    if not own_process:
         return fork_server().run("ytbuild", *arguments, cwd=cwd, environment=environment, timeout=_TIMEOUT)
     return subprocess.run(
         [sys.executable, "-m", "ytbuild", *arguments],

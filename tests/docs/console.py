@@ -19,7 +19,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import clean_environment
+from tests.support import clean_environment, fork_server
 
 PROMPT = "$ "
 ANYTHING = "…"
@@ -128,10 +128,13 @@ def needs_cluster(todo: list[Step]) -> bool:
     return any(isinstance(step, Command) and _TALKS.search(step.text) for step in todo)
 
 
-def run(todo: list[Step], folder: Path, **variables: str) -> list[tuple[Command, Outcome]]:
+def run(
+    todo: list[Step], folder: Path, *, installed: bool = False, **variables: str
+) -> list[tuple[Command, Outcome]]:
     """Run steps in one shell that starts in `folder`, and return what every command did.
 
-    `variables` are in its environment, beside the few that every shell has.
+    `ytbuild` is the one of tests/forkserver.py, or the `installed` one. `variables` are in the shell's environment,
+    beside the few that every shell has.
     """
     script = ["exec 2>&1 </dev/null"]
     for step in todo:
@@ -142,9 +145,9 @@ def run(todo: list[Step], folder: Path, **variables: str) -> list[tuple[Command,
             script.append(f"eval {shlex.quote(step.text)}")
             # The next command finds `$?` as this one left it.
             script.append(f"_status=$?; printf '\\n{_MARK} %d\\n' $_status; (exit $_status)")
-    binaries = Path(sys.executable).parent
     environment = clean_environment(**variables)
-    environment["PATH"] = f"{binaries}:{environment['PATH']}"
+    commands = [str(Path(sys.executable).parent), environment["PATH"]]
+    environment["PATH"] = ":".join(commands if installed else [str(fork_server().commands), *commands])
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-c", "\n".join(script)],
         cwd=folder,

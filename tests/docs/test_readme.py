@@ -25,7 +25,7 @@ def test_readme_prints_what_it_says(tmp_path: Path, cluster: Cluster) -> None:
     steps = steps_to_run(README.read_text(encoding="utf-8"))
     assert steps, "README.md has no console block to run"
     cluster.client().remove("//tmp/hello", recursive=True, force=True)
-    found = console.failures(console.run(steps, tmp_path, **cluster.environment), "README.md")
+    found = console.failures(console.run(steps, tmp_path, installed=True, **cluster.environment), "README.md")
     assert not found, "\n\n".join(found)
 
 
