@@ -94,13 +94,14 @@ class ForkServer:
         shutil.rmtree(self._folder)
 
     def run(
-        self, module: str, *arguments: str, cwd: Path, environment: dict[str, str], timeout: float
+        self, *arguments: str, cwd: Path, environment: dict[str, str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
-        """Do what `python -m module arguments` does in a folder, with these variables and nothing to read.
+        """Do what `python` does in a folder, with these variables and nothing to read.
 
-        Raises `subprocess.TimeoutExpired` after so many seconds.
+        Its arguments begin with `-m` and a module, or with the absolute path of a script. Raises
+        `subprocess.TimeoutExpired` after so many seconds.
         """
-        command = [sys.executable, "-m", module, *arguments]
+        command = [sys.executable, *arguments]
         with (
             socket.socket(socket.AF_UNIX) as server,
             open(os.devnull, "rb") as stdin,
@@ -210,8 +211,8 @@ def _become(command: list[str], folder: str, variables: dict[str, str], given: s
     os.environ.update(variables)
     time.tzset()
     tempfile.tempdir = None
-    sys.path[0] = os.getcwd()
-    sys.argv = command[2:]
+    sys.path[0] = os.getcwd() if command[1] == "-m" else os.path.dirname(os.path.realpath(command[1]))
+    sys.argv = command[1:]
     sys.orig_argv[:] = command
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
@@ -226,11 +227,15 @@ def _read_at_start(variables: dict[str, str]) -> dict[str, str]:
 
 
 def _run(request: _Request) -> NoReturn:
-    """Run the module and end as the interpreter does."""
-    code = 0
+    """Run the module or the script and end as the interpreter does."""
+    command, code = request[0], 0
     try:
         _become(*request, given=set(sys.argv[2:]))
-        runpy._run_module_as_main(request[0][2])  # type: ignore[attr-defined]
+        if command[1] == "-m":
+            del sys.argv[0]
+            runpy._run_module_as_main(command[2])  # type: ignore[attr-defined]
+        else:
+            runpy.run_path(command[1], run_name="__main__")
     except SystemExit as exit:
         code = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
         if not isinstance(exit.code, int | None):

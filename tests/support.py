@@ -72,10 +72,17 @@ def ytbuild(
     It is a fork of a process that has imported all before, or `own_process`: for tests of how the interpreter starts
     and ends, and of imports.
     """
+    return python("-m", "ytbuild", *arguments, cwd=cwd, environment=environment, own_process=own_process)
+
+
+def python(
+    *arguments: str, cwd: Path, environment: dict[str, str], own_process: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run `python` with a module or a script in the same way."""
     if not own_process:
-        return fork_server().run("ytbuild", *arguments, cwd=cwd, environment=environment, timeout=_TIMEOUT)
+        return fork_server().run(*arguments, cwd=cwd, environment=environment, timeout=_TIMEOUT)
     return subprocess.run(
-        [sys.executable, "-m", "ytbuild", *arguments],
+        [sys.executable, *arguments],
         cwd=cwd,
         env=environment,
         stdin=subprocess.DEVNULL,

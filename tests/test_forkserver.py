@@ -11,7 +11,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 import pytest
 
 from tests.run.stages import alive, until
-from tests.support import Pipeline, clean_environment, fork_server
+from tests.support import Pipeline, clean_environment, fork_server, python
 
 STAGE = """\
 from ytbuild import BaseStage
@@ -138,6 +138,18 @@ def test_code_finds_in_a_fork_what_it_finds_in_a_process(pipeline: Pipeline) -> 
     assert (forked["proxy"], forked["environment"]["OWN"]) == ("127.0.0.1:1", "é")
 
 
+def test_a_script_finds_in_a_fork_what_it_finds_in_a_process(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "script.py").write_text(STATE)
+    (tmp_path / "link.py").symlink_to("folder/script.py")
+    forked, own = (
+        python(str(tmp_path / "link.py"), "a", cwd=tmp_path, environment=clean_environment(), own_process=own_process)
+        for own_process in (False, True)
+    )
+    assert json.loads(forked.stdout) == json.loads(own.stdout)
+    assert (forked.returncode, forked.stderr) == (0, "")
+
+
 def test_nothing_of_a_run_reaches_the_next(pipeline: Pipeline) -> None:
     with_code(pipeline, STATE)
     before = pipeline.run("run", check=True).stdout
@@ -170,7 +182,7 @@ def test_several_run_at_once(tmp_path: Path) -> None:
 def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     (tmp_path / "late.py").write_text("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(1000)\n")
     with pytest.raises(TimeoutExpired):
-        fork_server().run("late", cwd=tmp_path, environment=clean_environment(), timeout=1)
+        fork_server().run("-m", "late", cwd=tmp_path, environment=clean_environment(), timeout=1)
     until(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 

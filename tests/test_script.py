@@ -11,7 +11,7 @@ import pytest
 
 import ytbuild
 from tests.run.stages import get, operation, put
-from tests.support import Pipeline, clean_environment
+from tests.support import Pipeline, clean_environment, python
 
 pytestmark = pytest.mark.quick
 
@@ -39,17 +39,13 @@ class {name}(BaseStage):
 IMPORT_FIRST = "from stages.first.stage import First"
 
 
-def script(pipeline: Pipeline, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def script(
+    pipeline: Pipeline, *arguments: str, cwd: Path | None = None, own_process: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run the pipeline's `pipeline.py`."""
-    return subprocess.run(
-        [sys.executable, str(pipeline.root / "pipeline.py"), *arguments],
-        cwd=cwd or pipeline.root,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    path = str(pipeline.root / "pipeline.py")
+    folder = cwd or pipeline.root
+    return python(path, *arguments, cwd=folder, environment=clean_environment(), own_process=own_process)
 
 
 @pytest.fixture
@@ -66,8 +62,9 @@ def registering(pipeline: Pipeline, setup: str, imports: str = IMPORT_FIRST) -> 
     pipeline.write("pipeline.py", REGISTERED.format(imports=imports, setup=setup))
 
 
-def test_the_script_runs_the_pipeline(prepared: Pipeline) -> None:
-    assert script(prepared).returncode == 0
+@pytest.mark.parametrize("own_process", [False, True])
+def test_the_script_runs_the_pipeline(prepared: Pipeline, own_process: bool) -> None:
+    assert script(prepared, own_process=own_process).returncode == 0
     assert get(prepared, "output") == [{"n": 1}]
 
 
