@@ -16,7 +16,6 @@ from ytbuild.rows.row import DEFAULT_MAX_ROW_WEIGHT, Row
 if TYPE_CHECKING:
     from ytbuild.config.checks import Section
     from ytbuild.config.pipeline import PipelineConfig
-    from ytbuild.graph.plan import Plan
 
 State = Literal["running", "completed", "failed", "aborted"]
 """How an operation stands, in the cluster's words."""
@@ -141,10 +140,6 @@ class Backend(ABC):
     name: ClassVar[str]
     ignored_keys: ClassVar[tuple[str, ...]]
     ignored_options: ClassVar[tuple[str, ...]] = ()
-
-    @abstractmethod
-    def check_plan(self, plan: Plan) -> None:
-        """Raise a `UsageError` when the code of a plan cannot get to its jobs."""
 
     @abstractmethod
     def check(self, spec: OperationSpec, block: Section) -> None:

@@ -55,6 +55,11 @@ class PipelineConfig:
     prod: ProdConfig = field(default_factory=ProdConfig)
 
     @property
+    def lacks_build_folder(self) -> bool:
+        """Whether the code of stages has nowhere to go: a cluster keeps it in `build_folder`."""
+        return self.mode == "prod" and self.build_folder is None
+
+    @property
     def build_dir(self) -> str:
         """The local store's folder."""
         return os.path.join(self.directory, ".build")

@@ -109,6 +109,8 @@ class Planner:
         stages = tuple(
             stage_config.load(config.directory, name, self.documents, keys) for name in config.enabled_stages
         )
+        if config.lacks_build_folder:
+            _check_no_code(config, stages)
         all_wrappers = [wrapper for stage in stages for wrapper in wrappers.wrappers(stage, known_rules)]
         wrappers.check_distinct(all_wrappers)
         placed, warnings = layout.place(config, stages, [wrapper.arcname for wrapper in all_wrappers])
@@ -220,6 +222,15 @@ class Planner:
             ]
         members.sort(key=itemgetter(0))
         return TargetInputs(placed.name, b"", tuple(members))
+
+
+def _check_no_code(config: PipelineConfig, stages: tuple[StageConfig, ...]) -> None:
+    for stage in stages:
+        if os.path.isdir(stage.source_dir):
+            raise ConfigError(
+                f"{quote(config.label)}: pipeline.build_folder is missing, and stage {stage.name} has code to ship",
+                "give the Cypress folder for its archives, such as //home/me/build, or run in dev",
+            )
 
 
 def _wrappers_target(all_wrappers: list[Wrapper], known_rules: Rules) -> Target:

@@ -91,7 +91,6 @@ def plan_run(planner: Planner, options: RunOptions) -> PlannedRun:
     selected = _selected(planner, options)
     registry = None if options.script is None else _registered(options.script)
     plan = planner.plan()
-    backend.check_plan(plan)
     known_secrets = secrets.load(planner.config.directory)
     resolver = SpecResolver(plan, backend, known_secrets)
     stages: list[PlannedStage] = []

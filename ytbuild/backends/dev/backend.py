@@ -12,7 +12,6 @@ from ytbuild.config.cypress_path import HINT, parse
 if TYPE_CHECKING:
     from ytbuild.config.checks import Section
     from ytbuild.config.pipeline import PipelineConfig
-    from ytbuild.graph.plan import Plan
 
 _REDUCERS = ("map_reduce_reducer", "reduce")
 _NOT_PLAIN = "dev has no attributes, columns and ranges"
@@ -23,9 +22,6 @@ class DevBackend(Backend):
 
     name = "dev"
     ignored_keys = ("checkpoint", "tokenizer_artifact", "input_query", "join_by", "pivot_keys")
-
-    def check_plan(self, plan: Plan) -> None:
-        """Do nothing: jobs get the archive that was built."""
 
     def check(self, spec: OperationSpec, block: Section) -> None:
         """Raise a `UsageError` for TypedJobs, paths that are not plain, descending keys, and odd queries."""

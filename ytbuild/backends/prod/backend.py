@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 from ytbuild.backends.base import Backend, OperationSpec
 from ytbuild.backends.prod.spec import rendered
-from ytbuild.base.errors import ConfigError, CypressPathError
-from ytbuild.base.text import quote
+from ytbuild.base.errors import CypressPathError
 from ytbuild.cluster.yson import parsed_path
 from ytbuild.store.remote import archive_path
 
 if TYPE_CHECKING:
     from ytbuild.config.checks import Section
     from ytbuild.config.pipeline import PipelineConfig
-    from ytbuild.graph.plan import Plan
 
 
 class ProdBackend(Backend):
@@ -25,18 +22,6 @@ class ProdBackend(Backend):
     name = "prod"
     ignored_keys = ("checkpoint", "tokenizer_artifact")
     ignored_options = ("--strict", "--keep-sandboxes")
-
-    def check_plan(self, plan: Plan) -> None:
-        """Raise `ConfigError` when there is code, and no `build_folder` for it."""
-        if plan.config.build_folder is not None:
-            return
-        for stage in plan.stages:
-            if os.path.isdir(stage.source_dir):
-                raise ConfigError(
-                    f"{quote(plan.config.label)}: pipeline.build_folder is missing, and stage {stage.name} has code "
-                    "to ship",
-                    "give the Cypress folder for its archives, such as //home/me/build, or run in dev",
-                )
 
     def check(self, spec: OperationSpec, block: Section) -> None:
         """Raise `ConfigError` for paths whose attributes, columns or ranges the cluster cannot read."""
