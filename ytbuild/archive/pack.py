@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import IO
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from ytbuild.archive.chunks import Chunk
-from ytbuild.archive.compress import ChunkCompressor
+from ytbuild.archive.compress import ChunkCompressor, Compressing
 from ytbuild.archive.manifest import StoredChunk
 
 _WINDOW = 2 * (os.cpu_count() or 1)
@@ -72,7 +71,7 @@ def pack(
 
 def _in_order(chunks: list[Chunk], old: OldChunk, compressor: ChunkCompressor) -> Iterator[tuple[Chunk, bytes, bool]]:
     """Give the chunks with their compressed bytes, and whether these are new."""
-    waiting: deque[tuple[Chunk, Future[bytes] | bytes]] = deque()
+    waiting: deque[tuple[Chunk, Compressing | bytes]] = deque()
     for chunk in chunks:
         waiting.append((chunk, old(chunk.key) or compressor.submit(chunk)))
         while len(waiting) > _WINDOW or (waiting and isinstance(waiting[0][1], bytes)):
@@ -81,5 +80,5 @@ def _in_order(chunks: list[Chunk], old: OldChunk, compressor: ChunkCompressor) -
         yield _finished(*waiting.popleft())
 
 
-def _finished(chunk: Chunk, data: Future[bytes] | bytes) -> tuple[Chunk, bytes, bool]:
+def _finished(chunk: Chunk, data: Compressing | bytes) -> tuple[Chunk, bytes, bool]:
     return (chunk, data, False) if isinstance(data, bytes) else (chunk, data.result(), True)

@@ -47,6 +47,7 @@ class DirectoryScan:
         self, directory: Directory, index: FingerprintIndex, pipeline_dir: str, old: DirectoryRecord | None
     ) -> None:
         self._directory = directory
+        self._rules = directory.rules
         self._index = index
         self._pipeline = pipeline_dir + "/"
         self._known: dict[str, tuple[Fingerprint, bytes]] = {}
@@ -98,8 +99,7 @@ class DirectoryScan:
         )
 
     def _ships(self, name: str, is_directory: bool) -> bool:
-        directory = self._directory
-        reason = directory.rules.reason(directory.prefix, directory.path, name, is_directory)
+        reason = self._rules.reason(self._directory.prefix, self._directory.path, name, is_directory)
         if reason is not None:
             self._ignored.append((name, is_directory, *reason))
         return reason is None

@@ -140,8 +140,8 @@ class IgnoreRules:
         """
         raw = os.fsencode(name)
         entry = folder + raw
-        if self._names.fullmatch(raw) is None and not any(
-            paths.fullmatch(entry, start) for start, paths in self._paths
+        if self._names.fullmatch(raw) is None and not (
+            self._paths and any(paths.fullmatch(entry, start) for start, paths in self._paths)
         ):
             return None
         match = next((match for file in self._files if (match := file.match(entry, is_directory)) is not None), None)
