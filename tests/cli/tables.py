@@ -24,7 +24,7 @@ def with_data(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-def shown(pipeline: Pipeline, *arguments: str) -> str:
+def table_output(pipeline: Pipeline, *arguments: str) -> str:
     """Return what the command prints on stdout."""
     return pipeline.run("table", *arguments, check=True).stdout
 

@@ -28,15 +28,15 @@ def lines(result: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def test_first_build_prints_a_line_for_each_target(pipeline: Pipeline) -> None:
-    *found, _ = lines(pipeline.run("build"))
-    matches = [LINE.fullmatch(line) for line in found]
+    *target_lines, _ = lines(pipeline.run("build"))
+    matches = [LINE.fullmatch(line) for line in target_lines]
     assert [match and match[1] for match in matches] == ["module:ytjobs", "stage:first", "wrappers"]
 
 
 def test_a_targets_line_has_its_key_files_and_size(pipeline: Pipeline) -> None:
-    *found, _ = lines(pipeline.run("build"))
+    *target_lines, _ = lines(pipeline.run("build"))
     target = next(target for target in pipeline.build()["targets"] if target["name"] == "stage:first")
-    line = next(line for line in found if "stage:first" in line)
+    line = next(line for line in target_lines if "stage:first" in line)
     assert target["key"][:8] in line
     assert line.endswith(f"2 files, {target['size']} B")
 

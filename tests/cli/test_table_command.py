@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.cli.tables import DATA, failed, lines, shown, store, with_data
+from tests.cli.tables import DATA, failed, lines, store, table_output, with_data
 from tests.support import Pipeline, clean_environment
 
 
@@ -33,29 +33,29 @@ def shown_on_a_terminal(pipeline: Pipeline, *arguments: str) -> str:
     )
     assert process.wait() == 0
     os.close(side)
-    found = os.read(main, 65536)
+    output = os.read(main, 65536)
     os.close(main)
-    return found.decode().replace("\r\n", "\n")
+    return output.decode().replace("\r\n", "\n")
 
 
 # Rows
 
 
 def test_the_first_ten_rows_are_shown(data: Pipeline) -> None:
-    assert shown(data, DATA) == lines(10)
+    assert table_output(data, DATA) == lines(10)
 
 
 @pytest.mark.parametrize("option", ["-n3", "-n 3", "--head 3", "--head=3"])
 def test_as_many_rows_as_asked_for_are_shown(data: Pipeline, option: str) -> None:
-    assert shown(data, DATA, *option.split()) == lines(3)
+    assert table_output(data, DATA, *option.split()) == lines(3)
 
 
 def test_no_rows_are_shown_when_none_are_asked_for(data: Pipeline) -> None:
-    assert shown(data, DATA, "-n", "0") == ""
+    assert table_output(data, DATA, "-n", "0") == ""
 
 
 def test_all_rows_are_shown_when_there_are_fewer(data: Pipeline) -> None:
-    assert shown(data, DATA, "-n", "5000") == lines(1234)
+    assert table_output(data, DATA, "-n", "5000") == lines(1234)
 
 
 def test_the_summary_has_rows_file_and_size(data: Pipeline) -> None:
@@ -86,7 +86,7 @@ def test_rows_are_printed_compact_and_in_utf_8(pipeline: Pipeline) -> None:
 
 def test_half_a_surrogate_pair_is_printed_as_an_escape(pipeline: Pipeline) -> None:
     pipeline.write(".dev/data.jsonl", '{"x":"\\ud800"}\n')
-    assert shown(pipeline, DATA) == '{"x":"\\ud800"}\n'
+    assert table_output(pipeline, DATA) == '{"x":"\\ud800"}\n'
 
 
 @pytest.mark.parametrize("char", ["\x7f", "\x85", "\x9b", "\u2028", "\u202e", "\u2066"])
@@ -103,7 +103,7 @@ def test_the_escapes_of_a_terminal_are_still_the_row(pipeline: Pipeline) -> None
 
 def test_a_file_gets_the_characters_as_they_are(pipeline: Pipeline) -> None:
     pipeline.write(".dev/data.jsonl", '{"a":"\x7f\x9b\u202e"}\n')
-    assert shown(pipeline, DATA) == '{"a":"\x7f\x9b\u202e"}\n'
+    assert table_output(pipeline, DATA) == '{"a":"\x7f\x9b\u202e"}\n'
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_a_line_that_is_no_row_is_an_error(pipeline: Pipeline, line: str, proble
 
 def test_a_line_that_is_not_shown_is_not_looked_at(pipeline: Pipeline) -> None:
     pipeline.write(".dev/data.jsonl", f"{lines(1)}x\n")
-    assert shown(pipeline, DATA, "-n", "1") == lines(1)
+    assert table_output(pipeline, DATA, "-n", "1") == lines(1)
 
 
 def test_two_tables_with_one_last_component_are_two(data: Pipeline) -> None:
     store(data).write("//tmp/y/data", [{"other": True}])
-    assert shown(data, "//tmp/y/data") == '{"other":true}\n'
-    assert shown(data, DATA, "-n", "1") == lines(1)
+    assert table_output(data, "//tmp/y/data") == '{"other":true}\n'
+    assert table_output(data, DATA, "-n", "1") == lines(1)
 
 
 # Counts
@@ -145,7 +145,7 @@ def test_count_prints_the_number_and_nothing_else(data: Pipeline) -> None:
 
 def test_a_last_line_without_an_end_counts(pipeline: Pipeline) -> None:
     pipeline.write(".dev/data.jsonl", '{"n":1}\n{"n":2}')
-    assert shown(pipeline, DATA, "--count") == "2\n"
+    assert table_output(pipeline, DATA, "--count") == "2\n"
 
 
 def test_a_large_table_needs_little_memory(pipeline: Pipeline) -> None:
@@ -170,7 +170,7 @@ def test_a_large_table_needs_little_memory(pipeline: Pipeline) -> None:
 
 def test_json_has_all_there_is_to_know(data: Pipeline) -> None:
     file = data.root / ".dev/data.jsonl"
-    assert json.loads(shown(data, DATA, "--json", "-n2")) == {
+    assert json.loads(table_output(data, DATA, "--json", "-n2")) == {
         "format_version": "1.0",
         "table": DATA,
         "file": str(file.resolve()),
@@ -183,11 +183,11 @@ def test_json_has_all_there_is_to_know(data: Pipeline) -> None:
 
 def test_the_columns_of_json_are_those_of_the_rows_shown(pipeline: Pipeline) -> None:
     pipeline.write(".dev/data.jsonl", '{"b":1,"_a":2}\n{"c":3,"b":4}\n{"d":5}\n')
-    assert json.loads(shown(pipeline, DATA, "--json", "-n2"))["columns"] == ["b", "_a", "c"]
+    assert json.loads(table_output(pipeline, DATA, "--json", "-n2"))["columns"] == ["b", "_a", "c"]
 
 
 def test_json_shows_ten_rows_unless_asked(data: Pipeline) -> None:
-    assert len(json.loads(shown(data, DATA, "--json"))["head"]) == 10
+    assert len(json.loads(table_output(data, DATA, "--json"))["head"]) == 10
 
 
 # Endings

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.cli.tables import DATA, failed, lines, shown, store, with_data
+from tests.cli.tables import DATA, failed, lines, store, table_output, with_data
 from tests.support import Pipeline
 from tests.trees import snapshot
 from ytbuild.cli import main, table
@@ -40,7 +40,7 @@ def several(pipeline: Pipeline) -> Pipeline:
 
 
 def test_without_a_path_all_tables_are_listed(several: Pipeline) -> None:
-    first, second, third = (line.split() for line in shown(several).splitlines())
+    first, second, third = (line.split() for line in table_output(several).splitlines())
     assert first[:-1] == ["2", "16", "B", DATA]
     assert first[-1].startswith(".dev/data-")
     assert second == ["1", "8", "B", "//tmp/y/data", ".dev/data.jsonl"]
@@ -52,7 +52,7 @@ def test_the_list_ends_with_a_summary(several: Pipeline) -> None:
 
 
 def test_the_list_as_json(several: Pipeline) -> None:
-    answer = json.loads(shown(several, "--json"))
+    answer = json.loads(table_output(several, "--json"))
     assert answer["format_version"] == "1.0"
     assert [(entry["table"], entry["rows"], entry["size"]) for entry in answer["tables"]] == [
         (DATA, 2, 16),
@@ -70,12 +70,12 @@ def test_no_tables_is_an_empty_list(pipeline: Pipeline) -> None:
 def test_a_damaged_catalogue_leaves_the_files(pipeline: Pipeline) -> None:
     pipeline.write(".dev/catalogue.json", '{"//tmp/x": 7')
     pipeline.write(".dev/x.jsonl", lines(1))
-    assert shown(pipeline).split()[-2:] == ["-", ".dev/x.jsonl"]
+    assert table_output(pipeline).split()[-2:] == ["-", ".dev/x.jsonl"]
 
 
 def test_odd_names_cannot_write_to_the_terminal(pipeline: Pipeline) -> None:
     store(pipeline).write(f"//tmp/{ODD}", [{"n": 1}])
-    listed = shown(pipeline)
+    listed = table_output(pipeline)
     said = pipeline.run("table", f"//tmp/{ODD}").stderr
     hinted = failed(pipeline, f"//tmp/{ODD}x")
     for text in (listed, said, hinted):
@@ -139,7 +139,7 @@ def test_prod_is_refused(data: Pipeline, arguments: list[str]) -> None:
 
 def test_the_dev_tables_of_a_prod_pipeline_can_be_shown(data: Pipeline) -> None:
     data.configure("mode: prod\nbuild_folder: //home/x")
-    assert shown(data, DATA, "-n1", "-o", "pipeline.mode=dev") == lines(1)
+    assert table_output(data, DATA, "-n1", "-o", "pipeline.mode=dev") == lines(1)
 
 
 @pytest.mark.parametrize("options", [["--count"], ["-n", "3"]])
@@ -176,13 +176,13 @@ def test_no_dev_folder_is_made(pipeline: Pipeline) -> None:
 
 def test_a_look_under_a_wrong_path_does_not_claim_the_file(pipeline: Pipeline) -> None:
     pipeline.write(".dev/input.jsonl", lines(1))
-    shown(pipeline, "//wrong/input")
-    assert shown(pipeline, "//tmp/test/input") == lines(1)
+    table_output(pipeline, "//wrong/input")
+    assert table_output(pipeline, "//tmp/test/input") == lines(1)
 
 
 def test_code_of_the_pipeline_is_not_run(data: Pipeline) -> None:
     data.write("stages/first/stage.py", "raise SystemExit(7)")
-    assert shown(data, DATA, "--count") == "1234\n"
+    assert table_output(data, DATA, "--count") == "1234\n"
 
 
 def test_it_works_from_elsewhere(data: Pipeline) -> None:

@@ -24,10 +24,10 @@ COMMON = "## Options of every command"
 
 def documented(text: str) -> set[str]:
     """Return the spellings of the options in the first column of a section's tables."""
-    found: set[str] = set()
+    spellings: set[str] = set()
     for cells in pages.rows(text):
-        found |= {code.split(" ")[0] for code in pages.code_spans(cells[0]) if code.startswith("-")}
-    return found
+        spellings |= {code.split(" ")[0] for code in pages.code_spans(cells[0]) if code.startswith("-")}
+    return spellings
 
 
 def test_every_command_has_its_section() -> None:
@@ -101,15 +101,15 @@ def changed(pipeline: Pipeline) -> Pipeline:
 def test_every_field_of_json_is_in_its_table(changed: Pipeline, arguments: str) -> None:
     words = arguments.replace("PATH", "//tmp/test/input").split()
     answer = json.loads(changed.run(*words, "--json", check=True).stdout)
-    found = {re.sub(r"\[\]$", "", path) for path in fields(answer)}
+    answered = {re.sub(r"\[\]$", "", path) for path in fields(answer)}
     # What is in a row is not ytbuild's to describe.
-    found = {re.sub(r"^head\[\]\..*", "head", path) for path in found}
+    answered = {re.sub(r"^head\[\]\..*", "head", path) for path in answered}
     # The two objects of a change are described below the table.
-    found = {re.sub(r"(changes\[\]\.(old|new))\..*", r"\1", path) for path in found}
+    answered = {re.sub(r"(changes\[\]\.(old|new))\..*", r"\1", path) for path in answered}
     table = pages.rows(pages.section(COMMANDS, f"### JSON of `ytbuild {arguments} --json`"))
     said = {cells[0].strip("`") for cells in table}
     # `targets` itself is said where it may be empty.
-    assert said - {"targets"} == found
+    assert said - {"targets"} == answered
 
 
 @pytest.mark.parametrize("arguments", ["upload", "upload --dry-run"])

@@ -25,9 +25,9 @@ def test_nothing_is_written(pipeline: Pipeline) -> None:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def plan_lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The lines that a dry run prints of a map with every setting, and of a map_reduce."""
-    pipeline = Pipeline.create(tmp_path_factory.mktemp("shown"))
+    pipeline = Pipeline.create(tmp_path_factory.mktemp("planned"))
     pipeline.write("configs/secrets.env", "TOKEN=planted\n")
     pipeline.write("stages/first/src/reducer.py", "")
     operation(
@@ -56,8 +56,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "    map_reduce_reducer: 1 job: tar -xzf source.tar.gz && ./operation_wrapper_first_map_reduce_reducer.sh",
     ],
 )
-def test_an_operation_is_shown_as_it_would_run(shown: list[str], line: str) -> None:
-    assert line in shown
+def test_an_operation_is_shown_as_it_would_run(plan_lines: list[str], line: str) -> None:
+    assert line in plan_lines
 
 
 def test_a_query_is_shown(pipeline: Pipeline) -> None:

@@ -54,8 +54,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What each driver returned, all of them called by one stage."""
     pipeline = prepare(Pipeline.create(tmp_path_factory.mktemp("results")))
     lines = "".join(f"done['{kind}'] = run_{kind}(self.context, blocks.{kind})\n" for kind in KINDS)
-    found = "{'kind': kind, 'value': bool(value), 'rows': [value.rows_in, value.rows_out]}"
-    code(pipeline, f"done = {{}}\n{lines}client.write_table('//t/seen', [{found} for kind, value in done.items()])")
+    row = "{'kind': kind, 'value': bool(value), 'rows': [value.rows_in, value.rows_out]}"
+    code(pipeline, f"done = {{}}\n{lines}client.write_table('//t/seen', [{row} for kind, value in done.items()])")
     ran(pipeline)
     return {row["kind"]: row for row in get(pipeline, "seen")}
 
