@@ -26,7 +26,7 @@ CLEAN := env $(foreach name,$(shell env | sed -n 's/^\(YT_[A-Za-z0-9_]*\|YTBUILD
 	-u PYTHONPATH -u PYTHONHOME -u PYTHONDONTWRITEBYTECODE -u PYTHONUNBUFFERED
 PYTEST = $(CLEAN) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: demo test quick test-all newest lint bench bench-history clean
+.PHONY: demo test test-cluster quick test-all newest lint bench bench-history clean
 
 demo: $(VENV)/.ready
 	@cd examples/stdlib_imports && $(CLEAN) "$(CURDIR)/$(BIN)/ytbuild" run
@@ -34,6 +34,14 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready-test
 	@$(PYTEST) $(PYTEST_ARGS)
+
+# The tests that a real cluster can run, on the one that these name; everything there happens in new folders below FOLDER.
+CLUSTER_VARIABLES := YTBUILD_TEST_PROXY YTBUILD_TEST_TOKEN YTBUILD_TEST_FOLDER
+UNSET = $(strip $(foreach name,$(CLUSTER_VARIABLES),$(if $($(name)),,$(name))))
+
+test-cluster: $(if $(UNSET),,$(VENV)/.ready-test)
+	@test -z "$(UNSET)" || { echo "error: not set: $(UNSET)" >&2; exit 2; }
+	@$(CLEAN) $(foreach name,$(CLUSTER_VARIABLES),$(name)="$$$(name)") $(BIN)/python -m pytest -q -m cluster $(PYTEST_ARGS)
 
 # One test or more of every room, in less than a minute.
 quick: $(VENV)/.ready-test

@@ -112,3 +112,17 @@ def test_the_newest_is_the_newest_that_starts_and_is_not_the_default(machine: Ma
 def test_there_is_no_newest_beside_the_only_one(machine: Machine) -> None:
     machine.add("python3.13")
     assert machine.make("newest").stdout.strip() == ""
+
+
+def test_tests_on_a_cluster_say_which_variable_is_missing(machine: Machine) -> None:
+    done = machine.make("test-cluster", "YTBUILD_TEST_PROXY=cluster.example", "YTBUILD_TEST_FOLDER=//tmp/tests")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: not set: YTBUILD_TEST_TOKEN")
+
+
+def test_tests_on_a_cluster_are_the_marked_ones_and_get_the_variables_alone(machine: Machine) -> None:
+    variables = ["YTBUILD_TEST_PROXY=a", "YTBUILD_TEST_TOKEN=b", "YTBUILD_TEST_FOLDER=//c"]
+    done = machine.make("-n", "test-cluster", *variables)
+    assert done.returncode == 0, done.stderr
+    command = done.stdout.splitlines()[-1]
+    assert "-m pytest -q -m cluster" in command and 'YTBUILD_TEST_TOKEN="$YTBUILD_TEST_TOKEN"' in command
+    assert "-u PYTHONPATH" in command

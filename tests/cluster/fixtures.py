@@ -18,13 +18,16 @@ from tests.cluster.running import Cluster, RealCluster
 LEFT_OPEN = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Allow for the sockets that the official client leaves open; with a real cluster, leave out what only the
-    stand-in can do."""
+    """Allow for the sockets that the official client leaves open, and mark what a real cluster can run, before `-m`
+    chooses; with a real cluster, leave out what only the stand-in can do."""
     needs = {item: set(getattr(item, "fixturenames", ())) for item in items}
     for item in items:
         if "any_cluster" in needs[item]:
             item.add_marker(LEFT_OPEN)
+            if "cluster" not in needs[item]:
+                item.add_marker(pytest.mark.cluster)
     if RealCluster.from_environment() is not None:
         items[:] = [item for item in items if "cluster" not in needs[item]]
         config.hook.pytest_deselected(items=[item for item in needs if "cluster" in needs[item]])

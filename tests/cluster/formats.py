@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,9 +77,12 @@ def encode_rows(rows: list[dict[str, Any]], form: Any) -> bytes:
     """Rows as a heavy body."""
     name = format_name(form)
     if name == "json":
-        encode = json.JSONEncoder(ensure_ascii=_encodes_utf8(form), separators=(",", ":")).encode
         encoded = _encodes_utf8(form)
-        return b"".join(encode(to_json(row, encoded)).encode() + b"\n" for row in rows)
+        encode = json.JSONEncoder(ensure_ascii=encoded, separators=(",", ":"), allow_nan=False).encode
+        try:
+            return b"".join(encode(_row_to_json(row, encoded)).encode() + b"\n" for row in rows)
+        except ValueError as error:
+            raise generic(f"Error writing json: {error}") from error
     if name == "yson":
         return (
             yson.dumps([_writable(row) for row in rows], yson_type="list_fragment", yson_format=_kind(form))
@@ -88,13 +92,32 @@ def encode_rows(rows: list[dict[str, Any]], form: Any) -> bytes:
     raise generic(f'Format "{name}" is not supported by the stand-in')
 
 
+def _row_to_json(row: Any, encoded: bool) -> Any:
+    """The JSON form of a row, which holds no text that is not UTF-8 unless each byte is written as a character."""
+    if not encoded:
+        _check_utf8(row)
+    return to_json(row, encoded)
+
+
+def _check_utf8(value: Any) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            key.encode()
+            _check_utf8(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check_utf8(item)
+    elif isinstance(value, bytes):
+        value.decode()
+
+
 def _kind(form: Any) -> str:
     return "text" if format_options(form).get("format") == "text" else "binary"
 
 
 def _json_values(data: bytes) -> Iterator[Any]:
     text = data.decode("utf-8")
-    decode = json.JSONDecoder(parse_constant=_refuse).raw_decode
+    decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode
     at, end = 0, len(text)
     while True:
         while at < end and text[at] in _JSON_SPACE:
@@ -121,6 +144,13 @@ def from_json(value: Any, encoded: bool) -> Any:
             inner.attributes = attributes
         return inner
     return {_key_from_json(key, encoded): from_json(item, encoded) for key, item in value.items()}
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise generic(f"{text} is out of range")
+    return number
 
 
 def _refuse(constant: str) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cluster.errors import CROSS_CELL_FORBIDDEN, ClusterError, access_denied, account_limit, not_authenticated
 from tests.cluster.nodes import Chunk, Node
+from tests.cluster.paths import RichPath
 from tests.cluster.requests import Request
 from tests.cluster.tree import Tree
 
@@ -58,7 +59,9 @@ class Limits:
         for path in map(str, [*named, *(request.get("source_paths") or [])]):
             for prefix, permission in self.denied:
                 inside = path == prefix or path.startswith((prefix + "/", prefix + "&"))
-                if inside and (permission == "all" or is_volatile):
+                if inside and permission == "remove" and _needs_remove(request, self.tree, path):
+                    raise access_denied(request.user, path, "remove")
+                if inside and (permission == "all" or (permission == "write" and is_volatile)):
                     raise access_denied(request.user, path, "write" if is_volatile else "read")
 
     def check_cells(self, source: str, destination: str, request: Request) -> None:
@@ -76,6 +79,18 @@ class Limits:
         """ClusterError 900 for a token that is not known."""
         if token == WRONG_TOKEN or (self.tokens is not None and token not in self.tokens):
             raise not_authenticated()
+
+
+def _needs_remove(request: Request, tree: Tree, path: str) -> bool:
+    """Whether a request takes a node away, now, by replacing it, or some time later."""
+    if request.command == "set":
+        return path.endswith(("/@expiration_timeout", "/@expiration_time"))
+    if request.command in ("link", "create", "copy", "move") and not (
+        request.command == "move" and path == str(request.get("source_path"))
+    ):
+        replaced = request.get("force") and path != str(request.get("target_path", request.get("source_path")))
+        return bool(replaced) and tree.locate(RichPath.of(path), request.transaction, False).target is not None
+    return request.command in ("remove", "move")
 
 
 def _quota(state: State, payload: Any) -> None:

@@ -7,8 +7,9 @@ A test records what a query whose text contains something shall answer:
 `contains` is one text or several that must all occur; of several answers that fit, the one recorded last is taken.
 `rows` is the only result, `results` a list of several; without both the query has no result. `tables` are written
 (created if need be) when the query completes. `error` is a message, or an error with code, message and inner_errors.
-`seconds` is how long the query runs. `cluster.control("queries")` lists the queries that ran, `clear=True` forgets
-all. A query without a recorded answer fails and says so.
+`seconds` is how long the query runs, `ending` how long it is then about to complete, `hidden` how long `get_query`
+does not find it. `cluster.control("queries")` lists the queries that ran, `clear=True` forgets all. A query without a
+recorded answer fails and says so.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from tests.cluster.requests import Command, Request
 from tests.cluster.state import State
 
 FINISHED = ("completed", "failed", "aborted")
+QUERY_NOT_FOUND, STATE_MISMATCH = 3901, 3904
 SHOWN_TEXT = 200
-KEYS = {"contains", "rows", "results", "tables", "error", "seconds"}
+KEYS = {"contains", "rows", "results", "tables", "error", "seconds", "ending", "hidden"}
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Query:
     error: dict[str, Any] | None = None
     results: list[list[dict[str, Any]]] = field(default_factory=list)
     runner: asyncio.Task[None] | None = None
+    hidden: float = 0
 
     def described(self) -> dict[str, Any]:
         """All attributes that get_query knows."""
@@ -87,8 +90,14 @@ class Queries:
         """The query that a request names."""
         query = self.by_id.get(str(request.get("query_id")))
         if query is None:
-            raise generic(f'Query {request.get("query_id")} is not found in stage "{request.get("stage")}"')
+            raise self.not_found(request)
         return query
+
+    @staticmethod
+    def not_found(request: Request) -> ClusterError:
+        """The error of a query that nobody knows, or not yet."""
+        message = f'Query {request.get("query_id")} is not found in stage "{request.get("stage")}"'
+        return ClusterError(QUERY_NOT_FOUND, message)
 
     def answer(self, text: str) -> dict[str, Any]:
         """The recorded answer to a query; ClusterError when there is none."""
@@ -112,7 +121,11 @@ def _start(state: State, request: Request) -> Any:
 async def _run(state: State, query: Query) -> None:
     try:
         answer = Queries.of(state).answer(query.parameters["query"])
+        query.hidden = answer.get("hidden", 0)
         await asyncio.sleep(answer.get("seconds", 0))
+        if "ending" in answer:
+            query.state = "completing"
+            await asyncio.sleep(answer["ending"])
         if answer.get("error") is not None:
             raise _error(answer["error"])
         for path, rows in answer.get("tables", {}).items():
@@ -132,7 +145,11 @@ def _error(recorded: Any) -> ClusterError:
 
 
 def _get(state: State, request: Request) -> Any:
-    return _chosen(Queries.of(state).find(request).described(), request.get("attributes"))
+    queries = Queries.of(state)
+    query = queries.find(request)
+    if state.clock.now() < query.start_time + query.hidden:
+        raise queries.not_found(request)
+    return _chosen(query.described(), request.get("attributes"))
 
 
 def _chosen(described: dict[str, Any], attributes: Any) -> dict[str, Any]:
@@ -157,8 +174,8 @@ def _list(state: State, request: Request) -> Any:
 
 async def _abort(state: State, request: Request) -> None:
     query = Queries.of(state).find(request)
-    if query.state in FINISHED or query.runner is None:
-        raise generic(f'Cannot abort query {query.id} which is in state "{query.state}"')
+    if query.state != "running" or query.runner is None:
+        raise ClusterError(STATE_MISMATCH, f'Cannot abort query {query.id} which is in state "{query.state}"')
     query.runner.cancel()
     await asyncio.wait([query.runner])
     message = request.get("message") or f"Query was aborted by user {request.user}"

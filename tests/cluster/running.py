@@ -180,7 +180,8 @@ class Cluster(Clients):
         self.control("quota", bytes=size)
 
     def deny(self, *paths: str, permission: str = "write") -> None:
-        """Forbid writing (`permission="all"`: reading as well) at and below paths; none lifts it."""
+        """Forbid writing at and below paths; none lifts it. `permission="all"`: reading as well; "remove": only what
+        needs that permission."""
         self.control("acl", denied=list(paths), permission=permission)
 
     def tokens(self, *valid: str) -> None:

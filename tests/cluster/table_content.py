@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster import building, ordering
-from tests.cluster.errors import generic, unsorted
+from tests.cluster.errors import ALREADY_EXISTS, ClusterError, generic, unsorted
 from tests.cluster.formats import to_json
 from tests.cluster.nodes import Node, RowChunk
 from tests.cluster.paths import RichPath
@@ -71,8 +71,12 @@ def write(state: State, path: RichPath, rows: list[Row], tx: str | None, limit: 
 
 
 def destination(state: State, path: RichPath, tx: str | None) -> Node:
-    """The table to write to; `<create=%true>` makes it."""
+    """The table to write to; `<create=%true>` makes it, and follows no link to do so."""
     place = state.tree.locate(path, tx)
+    if path.flag("create"):
+        there = state.tree.locate(path, tx, follow=False).target
+        if isinstance(there, Node) and there.type == "link":
+            raise ClusterError(ALREADY_EXISTS, f'Node {path.text} already exists and has type "link"')
     if place.target is None and path.flag("create"):
         parent, key = building.parent_for(state, place, tx, False)
         wanted = {"schema": path.attributes["schema"]} if "schema" in path.attributes else {}

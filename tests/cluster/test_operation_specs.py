@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cluster.job_support import json_rows, numbers
+from tests.cluster.job_support import json_rows, numbers, wait_until
 from tests.cluster.running import Cluster
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ def client(cluster: Cluster) -> YtClient:
 
 
 @pytest.mark.parametrize("missing", ["in", "out", "file"])
-def test_what_is_missing_refuses_the_start(client: YtClient, cypress: str, missing: str) -> None:
-    from yt.wrapper.errors import YtError, YtResolveError
-
+def test_what_is_missing_fails_the_operation_after_its_start(client: YtClient, cypress: str, missing: str) -> None:
     numbers(client, f"{cypress}/in", 1)
     client.create("table", f"{cypress}/out")
     client.write_file(f"{cypress}/file", b"content")
@@ -32,11 +30,18 @@ def test_what_is_missing_refuses_the_start(client: YtClient, cypress: str, missi
         "output_table_paths": [f"{cypress}/out"],
         "mapper": {"command": "cat", "file_paths": [f"{cypress}/file"], "format": "json"},
     }
-    with pytest.raises(YtResolveError) as raised:
-        start(client, "map", spec)
-    assert isinstance(raised.value, YtError)
-    assert "Error starting operation" in str(raised.value)
-    assert f"Error resolving path {cypress}/{missing}" in str(raised.value)
+    operation = start(client, "map", spec)
+    failed = wait_until(lambda: ended(client, operation))
+    assert failed["state"] == "failed"
+    (reason,) = failed["result"]["error"]["inner_errors"]
+    assert failed["result"]["error"]["message"] == "Operation failed to prepare"
+    assert reason["message"] == f"Error resolving path {cypress}/{missing}"
+
+
+def ended(client: YtClient, operation: str) -> Any:
+    """What the cluster says of an operation, once it has ended."""
+    told = client.get_operation(operation, attributes=["state", "result"])
+    return told if told["state"] in ("completed", "failed", "aborted") else None
 
 
 def start(client: YtClient, kind: str, spec: dict[str, Any]) -> str:

@@ -59,6 +59,7 @@ class Connection:
     ) -> None:
         self.access = access
         self.config = config
+        self.reporter = reporter
         self.mask = Mask([*secrets, access.token or ""])
         self.transactions = Transactions(self.command, self.batch)
         # What ends each operation that was started: an interrupt may come before anybody has a handle of it.

@@ -16,6 +16,9 @@ AUTHENTICATION = frozenset({900, 109, 111})
 """Of the cluster, and of RPC between its parts: AuthenticationError and InvalidCredentials. 110 is InvalidCsrfToken,
 which no token mends (`NRpc::EErrorCode` in yt/yt/core/rpc/public.h)."""
 
+QUERY_NOT_FOUND = 3901
+"""`NQueryTrackerClient::EErrorCode` in yt/yt/client/query_tracker_client/public.h."""
+
 UNSORTED = 301
 SCHEMA_VIOLATION = 307
 

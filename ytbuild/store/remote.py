@@ -13,10 +13,11 @@ from typing import Any
 
 from ytbuild.archive.segments import Segment
 from ytbuild.base.errors import ArchiveError, ClusterError
+from ytbuild.base.reporter import Warned
 from ytbuild.cluster import files, nodes
-from ytbuild.cluster.commands import Command
+from ytbuild.cluster.commands import Answer, Command
 from ytbuild.cluster.connection import Connection
-from ytbuild.cluster.error_codes import ALREADY_EXISTS, LOCK_CONFLICT, RESOLVE_ERROR
+from ytbuild.cluster.error_codes import ACCESS_DENIED, ALREADY_EXISTS, LOCK_CONFLICT, RESOLVE_ERROR
 from ytbuild.cluster.files import WrittenFile
 from ytbuild.config.stage import ARCHIVE_NAME
 from ytbuild.store.transfer import Content
@@ -69,6 +70,7 @@ class CypressStore:
         self.connection = connection
         self.folder = folder
         self._expiration = int(expiration_days * 24 * 3600 * 1000)
+        self._may_refresh = True
 
     @property
     def link_path(self) -> str:
@@ -93,7 +95,9 @@ class CypressStore:
         commands = [*map(_attributes, paths), Command("get", {"path": f"{self.link_path}&/@target_path"})]
         if refresh:
             commands += map(self._expiry, paths)
-        archive, manifest, target = (answer.get_if_exists() for answer in self.connection.batch(commands)[:3])
+        answers = self.connection.batch(commands)
+        self._hear_of_refusals(answers[3:])
+        archive, manifest, target = (answer.get_if_exists() for answer in answers[:3])
         return Presence(_is_whole(archive, key), _is_whole(manifest, key), linked=target == paths[0])
 
     def keys(self) -> list[str]:
@@ -121,7 +125,8 @@ class CypressStore:
 
     def refresh(self, key: str) -> None:
         """Let an archive and its manifest stay for another while."""
-        self.connection.batch([self._expiry(self.archive_path(key)), self._expiry(self.manifest_path(key))])
+        paths = (self.archive_path(key), self.manifest_path(key))
+        self._hear_of_refusals(self.connection.batch([self._expiry(path) for path in paths]))
 
     def missing(self, wanted: Sequence[Segment], *, refresh: bool) -> list[Segment]:
         """Return those of the segments that are not there, each once, in their order; the others stay for another
@@ -131,6 +136,7 @@ class CypressStore:
         paths = [self.segment_path(segment.key) for segment in wanted]
         commands = [*map(_attributes, paths), *(map(self._expiry, paths) if refresh else ())]
         answers = self.connection.batch(commands)
+        self._hear_of_refusals(answers[len(wanted) :])
         return [
             segment
             for segment, answer in zip(wanted, answers, strict=False)
@@ -188,6 +194,14 @@ class CypressStore:
 
     def _expiry(self, path: str) -> Command:
         return Command("set", {"path": f"{path}/@expiration_timeout"}, self._expiration)
+
+    def _hear_of_refusals(self, answers: Sequence[Answer]) -> None:
+        """Warn, once, of files that go although they are used: nothing is lost but the time to upload them again."""
+        refused = [answer.error for answer in answers if answer.error is not None and answer.has(ACCESS_DENIED)]
+        if refused and self._may_refresh:
+            self._may_refresh = False
+            text = f"what was uploaded expires although it is used: {refused[0].message}"
+            self.connection.reporter.event(Warned(text))
 
     def _claim(self, creations: Sequence[Command]) -> None:
         for answer in self.connection.batch(creations):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,20 @@ def test_a_cluster_without_queries_is_an_error(cluster: Cluster, connection: Con
     cluster.fault("start_query", "901")
     with pytest.raises(ClusterError, match=r"^stage/yql \(yql\): "):
         started(connection, spec("yql"), tmp_path)
+
+
+def test_a_query_that_is_not_found_at_first_is_asked_for_again(
+    cluster: Cluster, connection: Connection, tmp_path: Path
+) -> None:
+    record(cluster, "SELECT later", rows=[{"n": 1}], hidden=1)
+    assert run_query(connection, "SELECT later", "default", str(tmp_path)) == [{"n": 1}]
+
+
+def test_an_abort_of_a_query_that_is_ending_is_no_error(
+    cluster: Cluster, connection: Connection, tmp_path: Path
+) -> None:
+    record(cluster, "SELECT ending", rows=[{"n": 1}], ending=1.5)
+    query = started(connection, replace(spec("yql"), query="SELECT ending"), tmp_path)
+    wait_until(lambda: query._ask()["state"] == "completing")
+    query.abort()
+    assert query.state == "completed"

@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from tests.backends.prod.made import connected
 from tests.backends.prod.place import Place
-from ytbuild.base.errors import ClusterError, TableError
+from ytbuild.base.errors import ClusterError, OperationFailed, TableError
+from ytbuild.cluster import web_interface
 
 # The client leaves the connections of requests that failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -38,8 +40,63 @@ def test_a_locked_output_is_told(place: Place) -> None:
     place.start("map", "cat").wait()
     with place.client.Transaction():
         place.client.lock(f"{place.folder}/out")
-        with pytest.raises(ClusterError, match=r"^stage/map \(map\): somebody else has it locked"):
-            place.start("map", "cat")
+        with pytest.raises(OperationFailed, match=r"^stage/map \(map\) failed: Cannot take ") as caught:
+            place.start("map", "cat").wait()
+    assert caught.value.hint.startswith("somebody else writes it: wait until the other one ends\nsee ")
+
+
+def test_an_output_that_is_a_link_is_written_where_it_leads(place: Place) -> None:
+    place.client.create("table", f"{place.folder}/behind")
+    place.client.link(f"{place.folder}/behind", f"{place.folder}/out")
+    assert place.start("map", "cat").wait().rows_out == 10
+    assert len(place.rows("behind")) == 10
+    assert place.client.get(f"{place.folder}/out&/@type") == "link"
+
+
+def test_of_two_runs_into_one_new_table_the_second_is_told_of_the_first(place: Place) -> None:
+    first = place.start("map", "cat; sleep 100")
+    with pytest.raises(OperationFailed, match="Cannot take ") as caught:
+        place.start("map", "cat").wait()
+    assert "wait until the other one ends" in caught.value.hint
+    first.abort()
+    assert not place.client.exists(f"{place.folder}/out")
+
+
+def test_an_input_that_is_not_sorted_is_a_failure_that_says_what_to_do(place: Place) -> None:
+    with pytest.raises(
+        OperationFailed, match=r"stage/reduce \(reduce\) failed: Input table .* is not sorted"
+    ) as caught:
+        place.start("reduce", "cat", reduce_by=("n",)).wait()
+    assert caught.value.hint.startswith("sort it before, with a sort operation or run_sort\nsee ")
+
+
+@pytest.mark.parametrize("value", [b"\xff", float("nan"), float("inf")])
+def test_a_row_that_json_cannot_hold_fails_the_job(place: Place, value: object) -> None:
+    from yt.wrapper import YsonFormat
+
+    place.client.write_table(f"{place.folder}/in", [{"n": value}], format=YsonFormat())
+    with pytest.raises(OperationFailed, match="failed: Error writing "):
+        place.start("map", "cat", max_failed_job_count=1).wait()
+
+
+def test_the_page_is_the_one_that_the_cluster_names(place: Place) -> None:
+    pattern = "https://ui.example/{cluster_path}operations/{operation_id}"
+    _set_client_config(place, {"operation_link_template": pattern})
+    try:
+        with connected(place.cluster) as connection:
+            link = web_interface.operation_link(connection, "1-2-3-4")
+        assert link == "1-2-3-4  https://ui.example/operations/1-2-3-4"
+    finally:
+        place.client.remove("//sys/client_config", recursive=True)
+
+
+def _set_client_config(place: Place, settings: dict[str, str]) -> None:
+    """Give the cluster the document that clients read their settings in."""
+    from yt.wrapper.config_remote_patch import RemotePatchableValueBase
+
+    RemotePatchableValueBase._REMOTE_CACHE.clear()
+    place.client.create("map_node", "//sys/client_config")
+    place.client.create("document", "//sys/client_config/default", attributes={"value": settings})
 
 
 def test_missing_rights_are_told(place: Place) -> None:

@@ -7,6 +7,7 @@ import shutil
 import traceback
 from typing import Any
 
+from tests.cluster import table_content
 from tests.cluster.errors import ClusterError, generic
 from tests.cluster.nodes import new_id
 from tests.cluster.operations import spec as specs
@@ -22,10 +23,11 @@ from tests.cluster.state import State
 NEVER = 10 * 365 * 24 * 3600.0
 WATCH_PERIOD = 0.1
 NOT_SCHEDULED = 200
+FAILED_TO_PREPARE = 216
 
 
 def start(state: State, request: Request) -> Operation:
-    """Start an operation; a spec or an input that is wrong fails at once."""
+    """Start an operation. A spec that cannot be read fails at once; wrong tables and files fail the operation."""
     kind, spec = str(request.get("operation_type")), request.get("spec")
     specs.check(kind, spec)
     operations = Operations.of(state)
@@ -41,7 +43,12 @@ def start(state: State, request: Request) -> Operation:
         unrecognized_spec=unrecognized(kind, spec),
         user_transaction=request.transaction,
     )
-    prepared = _prepare(state, operation)
+    try:
+        prepared: Prepared | ClusterError = _prepare(state, operation)
+    except ClusterError as error:
+        if specs.is_unreadable(error):
+            raise ClusterError(error.code, "Error starting operation", {"operation_type": kind}, [error]) from error
+        prepared = ClusterError(FAILED_TO_PREPARE, "Operation failed to prepare", {"operation_type": kind}, [error])
     operations.by_id[operation.id] = operation
     operation.enter("starting", state.clock.now())
     operation.runner = asyncio.get_running_loop().create_task(_execute(state, operation, prepared))
@@ -71,9 +78,7 @@ def _prepare(state: State, operation: Operation) -> Prepared:
     except Exception as error:
         for tx in opened:
             state.abort(tx)
-        reason = error if isinstance(error, ClusterError) else _bug()
-        attributes = {"operation_type": operation.type}
-        raise ClusterError(reason.code, "Error starting operation", attributes, [reason]) from error
+        raise error if isinstance(error, ClusterError) else _bug() from error
 
 
 def _bug() -> ClusterError:
@@ -81,23 +86,15 @@ def _bug() -> ClusterError:
 
 
 def _lock_output(state: State, operation: Operation, path: RichPath) -> None:
-    if path.flag("create") and not _exists(state, path, operation.output_transaction):
+    """Claim an output for the operation; one that is missing is made in its transaction."""
+    node = table_content.destination(state, path, operation.output_transaction)
+    state.transactions.lock(node, operation.output_transaction, "shared" if path.flag("append") else "exclusive")
+
+
+async def _execute(state: State, operation: Operation, prepared: Prepared | ClusterError) -> None:
+    if isinstance(prepared, ClusterError):
+        finish(state, operation, "failed", prepared)
         return
-    kind = state.attribute(path, "type", operation.output_transaction)
-    if kind != "table":
-        raise generic(f'Object {path.text} has invalid type: expected "table", actual "{kind}"')
-    state.lock(path, "shared" if path.flag("append") else "exclusive", operation.output_transaction)
-
-
-def _exists(state: State, path: RichPath, tx: str) -> bool:
-    try:
-        state.attribute(path, "type", tx)
-    except ClusterError:
-        return False
-    return True
-
-
-async def _execute(state: State, operation: Operation, prepared: Prepared) -> None:
     operation.enter("running", state.clock.now())
     watcher = asyncio.create_task(_watch(state, operation))
     try:

@@ -39,9 +39,17 @@ class UserJob:
     raw: dict[str, Any] = field(repr=False)
 
 
+UNREADABLE = "Error parsing operation spec"
+
+
 def bad_spec(message: str) -> ClusterError:
     """A spec that the cluster cannot read."""
-    return ClusterError(1, "Error parsing operation spec", None, [generic(message)])
+    return ClusterError(1, UNREADABLE, None, [generic(message)])
+
+
+def is_unreadable(error: ClusterError) -> bool:
+    """Whether an error is about the spec as such, or about what the stand-in lacks, and not about what it names."""
+    return error.message == UNREADABLE or "stand-in" in error.message
 
 
 def check(kind: str, spec: Any) -> None:

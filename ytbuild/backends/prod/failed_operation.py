@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,10 @@ from ytbuild.base.errors import ClusterError, JobFailed, OperationFailed
 from ytbuild.base.text import last_lines, quote
 from ytbuild.cluster import error_tree
 from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.error_codes import LOCK_CONFLICT, RESOLVE_ERROR
 from ytbuild.cluster.yson import plain
+
+_UNSORTED = re.compile(r"Input table .* is (not sorted|sorted by columns .* not compatible)")
 
 _SHOWN_JOBS = 3
 _KNOWN_JOBS = 10
@@ -39,7 +43,7 @@ def of_failed(
     reason = _reason(connection, spec, error)
     said = [last_lines(job.stderr) for job in jobs[:_SHOWN_JOBS]]
     path = os.path.join(log_dir, f"{spec.stage}.{spec.name}.{operation}.log")
-    hint = logged(connection, path, link, [error, *map(vars, jobs)])
+    hint = _advice(reason, error) + logged(connection, path, link, [error, *map(vars, jobs)])
     if not jobs:
         return OperationFailed(f"{spec.label} failed: {reason}", hint)
     text = f"{spec.label} failed: {reason}{_stderrs(jobs, said)}"
@@ -85,6 +89,16 @@ def _reason(connection: Connection, spec: OperationSpec, error: Mapping[str, Any
     if spec.time_limit is not None and "running for too long" in reason:
         return f"it ran longer than its time_limit, {spec.time_limit:g}s"
     return reason
+
+
+def _advice(reason: str, error: Mapping[str, Any]) -> str:
+    """Return what to do about tables that kept an operation from beginning; empty when it is not about them."""
+    if _UNSORTED.search(reason):
+        return "sort it before, with a sort operation or run_sort\n"
+    codes = frozenset(error_tree.codes(error))
+    if codes & {LOCK_CONFLICT}:
+        return "somebody else writes it: wait until the other one ends\n"
+    return "correct the path\n" if RESOLVE_ERROR in codes else ""
 
 
 def _stderrs(jobs: Sequence[FailedJob], said: Sequence[str]) -> str:

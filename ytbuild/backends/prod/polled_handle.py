@@ -16,6 +16,7 @@ from ytbuild.base.errors import ClusterError
 from ytbuild.cluster.connection import Connection
 
 _FINAL = ("completed", "failed", "aborted")
+_ENDING = ("completing", "failing", "aborting")
 
 _FIRST_PAUSE = 0.1
 _GROWTH = 1.5
@@ -80,7 +81,7 @@ class PolledHandle(ABC):
             self._stop()
         except ClusterError as error:
             # An error is also what the cluster answers when there is nothing left to abort.
-            if self.state == "running":
+            if self.state == "running" and self._told.get("state") not in _ENDING:
                 text = f"{self._label} could not be aborted and may still run: {error.message}"
                 raise ClusterError(text, f"abort it by hand: {self._link}", error.codes, error.said) from None
         seconds = min(_ABORT_SECONDS, self._connection.config.retry_seconds)

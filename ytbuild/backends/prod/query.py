@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +17,16 @@ from ytbuild.base.signals import undisturbed
 from ytbuild.cluster import web_interface
 from ytbuild.cluster.commands import Command
 from ytbuild.cluster.connection import Connection
+from ytbuild.cluster.error_codes import QUERY_NOT_FOUND
 from ytbuild.cluster.error_tree import plain as plain_error
 from ytbuild.cluster.yson import json_format
 from ytbuild.rows import cluster_json
 from ytbuild.rows.row import Row
 
 _STAGE = {"stage": "production"}
+
+_NEW_SECONDS = 10
+"""So long a query that was started may not be found."""
 
 
 def start_query(connection: Connection, spec: OperationSpec, log_dir: str) -> QueryOperation:
@@ -77,7 +82,13 @@ class QueryOperation(PolledHandle):
             return self._connection.repeated(self._read)
 
     def _ask(self) -> Mapping[str, Any]:
-        return self._get("state")
+        try:
+            return self._get("state")
+        except ClusterError as error:
+            # The tracker's answer may come from a replica that has not heard of the query yet.
+            if QUERY_NOT_FOUND in error.codes and not self._told and time.monotonic() < self._started + _NEW_SECONDS:
+                return {}
+            raise
 
     def _stop(self) -> None:
         self._connection.command("abort_query", {"query_id": self.id, **_STAGE})

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ytbuild.backends.base import OperationSpec
 from ytbuild.backends.prod import typed_job
 from ytbuild.backends.prod.official_spec import build
 from ytbuild.base.backoff import Backoff
-from ytbuild.base.errors import ClusterError, OperationFailed, TableError
+from ytbuild.base.errors import ClusterError, TableError
 from ytbuild.base.reporter import Reporter, Warned
 from ytbuild.base.signals import undisturbed
 from ytbuild.cluster import nodes
@@ -23,8 +22,6 @@ from ytbuild.cluster.yson import parsed_path
 
 _NO_ROOM = frozenset({TOO_MANY_OPERATIONS, MASTER_DISCONNECTED})
 
-_UNSORTED = re.compile(r"Input table .* is (not sorted|sorted by columns .* not compatible)")
-
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 15.0
 
@@ -34,11 +31,15 @@ _ELSEWHERE = ("transaction_id", "cluster")
 
 @dataclass(frozen=True)
 class Before:
-    """What was there before an operation: the rows of its input, whether there was an output, and its rows."""
+    """What was there before an operation: the rows of its input, whether there was an output, its rows and its path.
+
+    The path of an output that is a link is that of the table which it leads to.
+    """
 
     rows_in: int = 0
     has_output: bool = True
     rows_out: int = 0
+    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def prepare(connection: Connection, spec: OperationSpec) -> Before:
     output, parent = answers
     if not parent.value:
         nodes.make(connection, nodes.parent_of(destination), "map_node")
-    return Before(rows_in, output.error is None, _row_count(output))
+    path = str(output.value.get("path") or "") if isinstance(output.value, Mapping) else ""
+    return Before(rows_in, output.error is None, _row_count(output), path)
 
 
 def start(
@@ -76,6 +78,7 @@ def start(
 ) -> Started:
     """Start an operation; the cluster creates its output table, if there is none, and only when it can start."""
     client = connection.client()
+    spec = _with_resolved_output(spec, before.output)
     builder = build(spec, archive, client)
     with contextlib.ExitStack() as stack:
         if typed_job.has_typed(spec):
@@ -87,6 +90,14 @@ def start(
     parameters = {"operation_type": spec.kind, "spec": body}
     id = _id_when_started(connection, spec, parameters, reporter, builder.get_toucher(client=client))
     return Started(id, lambda state: builder.get_finalizer(body, client=connection.client())(state))
+
+
+def _with_resolved_output(spec: OperationSpec, resolved: str) -> OperationSpec:
+    """Return the operation with the table that its output leads to: what creates an output follows no link."""
+    plain = _plain_path(spec.output_table)
+    if spec.output_table is None or not resolved or not spec.output_table.endswith(plain):
+        return spec
+    return replace(spec, output_table=spec.output_table.removesuffix(plain) + resolved)
 
 
 @contextlib.contextmanager
@@ -144,8 +155,6 @@ def _id_when_started(
         try:
             return _start(connection, parameters)
         except ClusterError as error:
-            if _UNSORTED.search(error.message):
-                raise OperationFailed(error.message, "sort it before, with a sort operation or run_sort") from None
             if not error.codes & _NO_ROOM:
                 raise
             if not backoff.wait():
@@ -173,7 +182,7 @@ def _plain_path(path: str | None) -> str:
 
 
 def _counts(path: str) -> Command:
-    return nodes.attributes_command(path, ["type", "row_count"])
+    return nodes.attributes_command(path, ["type", "row_count", "path"])
 
 
 def _existing(answer: Answer, spec: OperationSpec, path: str) -> int:
