@@ -81,7 +81,7 @@ def _by_type(tree: Tree, node: Node, tx: str | None) -> dict[str, Any]:
         return {"target_path": target, "broken": tree.locate(RichPath(target), tx, access=False).target is None}
     if node.type in ("file", "table"):
         return _content(tree, node, tx)
-    return {"value": tree.field(node, tx, "value")} if node.type in SCALARS else {}
+    return {"value": tree.field(node, tx, "value")} if node.type in SCALARS or node.type == "document" else {}
 
 
 def _content(tree: Tree, node: Node, tx: str | None) -> dict[str, Any]:
