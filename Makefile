@@ -24,7 +24,7 @@ BIN := $(VENV)/bin
 # What a user exports for a cluster, or for debugging Python, must not reach the tests.
 CLEAN := env $(foreach name,$(shell env | sed -n 's/^\(YT_[A-Za-z0-9_]*\|YTBUILD_[A-Za-z0-9_]*\)=.*/\1/p'),-u $(name)) \
 	-u PYTHONPATH -u PYTHONHOME -u PYTHONDONTWRITEBYTECODE -u PYTHONUNBUFFERED
-PYTEST = $(CLEAN) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+PYTEST = $(CLEAN) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-cluster quick test-all newest lint bench bench-history clean
 

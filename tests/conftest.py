@@ -12,11 +12,28 @@ from tests.support import Pipeline
 
 pytest_plugins = ["tests.cluster.fixtures"]
 
+_SLOWEST = (
+    "tests/test_packaging.py",
+    "tests/cluster/test_python_jobs.py",
+    "tests/docs/test_how_to.py",
+    "tests/examples/",
+    "tests/jobenv/test_requirements.py",
+    "tests/upload/",
+    "tests/run/prod/",
+    "tests/parity/",
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the random ignore sets in tests/sources/test_ytignore_against_git.py."""
     parser.addoption("--ignore-sets", type=int, default=200, metavar="N", help="random .ytignore sets to try")
     parser.addoption("--ignore-seed", type=int, default=0, metavar="S", help="seed of the first of them")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: each runs in one process, and the others fill the gaps at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(_SLOWEST))
 
 
 @pytest.fixture(scope="session", autouse=True)
