@@ -50,7 +50,7 @@ quick: $(VENV)/.ready-test
 test-all:
 	@echo "these start: $(or $(call starting,$(PYTHONS)),none) (of $(PYTHONS))"
 	@failed=; for each in $(call starting,$(PYTHONS)); do \
-		echo "testing with Python $$each"; \
+		echo "testing with Python $${each%%=*}: $${each#*=}"; \
 		$(MAKE) --no-print-directory test PYTHON=$${each#*=} || failed="$$failed $$each"; \
 	done; test -z "$$failed" || { echo "error: the tests failed with$$failed" >&2; exit 1; }
 
