@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.backends.prod.clients import client_of
+from tests.backends.prod.made import QUICK
 from tests.cluster.running import Cluster
 from tests.docs import pages
 from tests.heard import Heard
@@ -48,7 +49,7 @@ class Place:
         """A client that gives up soon."""
         environment = {"YT_PROXY": proxy or self.cluster.address, "YT_TOKEN": token or ""}
         cluster_access = access.find({}, environment)
-        config = {"retry_seconds": RETRY_SECONDS, **config}
+        config = {"retry_seconds": RETRY_SECONDS, "client_config": QUICK, **config}
         connection = Connection(cluster_access, ProdConfig(**config), ["hidden-secret"])
         return client_of(connection, self.folder)
 
@@ -228,7 +229,8 @@ def test_a_repeated_request_is_told_of(place: Place) -> None:
     heard = Heard()
     cluster_access = access.find({}, place.cluster.environment)
     place.cluster.fault("exists", "503")
-    with Connection(cluster_access, ProdConfig(retry_seconds=2), reporter=heard) as connection:
+    config = ProdConfig(retry_seconds=2, client_config=QUICK)
+    with Connection(cluster_access, config, reporter=heard) as connection:
         exists(client_of(connection, place.folder), place.cypress)
     assert heard.warnings == [f"{place.cluster.address} does not answer as it should; trying again, for 2 s at most"]
 
