@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
-from yt.wrapper.config_remote_patch import RemotePatchableValueBase
 
-from tests.backends.prod.made import connected
 from tests.backends.prod.place import Place
+from tests.cluster.running import ROOT
 from ytbuild.base.errors import ClusterError, OperationFailed, TableError
-from ytbuild.cluster import web_interface
 
 # The client leaves the connections of requests that failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -84,17 +84,21 @@ def test_the_page_is_the_one_that_the_cluster_names(place: Place) -> None:
     pattern = "https://ui.example/{cluster_path}operations/{operation_id}"
     _set_client_config(place, {"operation_link_template": pattern})
     try:
-        with connected(place.cluster) as connection:
-            link = web_interface.operation_link(connection, "1-2-3-4")
-        assert link == "1-2-3-4  https://ui.example/operations/1-2-3-4"
+        # In a process of its own: what the client has read of a cluster stays with it.
+        code = (
+            "from types import SimpleNamespace; from tests.backends.prod.made import connected\n"
+            "from ytbuild.cluster import web_interface\n"
+            f"with connected(SimpleNamespace(environment={dict(place.cluster.environment)!r})) as connection:\n"
+            "    print(web_interface.operation_link(connection, '1-2-3-4'))\n"
+        )
+        asked = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert asked.stdout == "1-2-3-4  https://ui.example/operations/1-2-3-4\n", asked.stderr
     finally:
         place.client.remove("//sys/client_config", recursive=True)
-        RemotePatchableValueBase._REMOTE_CACHE.clear()
 
 
 def _set_client_config(place: Place, settings: dict[str, str]) -> None:
     """Give the cluster the document that clients read their settings in."""
-    RemotePatchableValueBase._REMOTE_CACHE.clear()
     place.client.create("map_node", "//sys/client_config")
     place.client.create("document", "//sys/client_config/default", attributes={"value": settings})
 
